@@ -1,0 +1,24 @@
+/** `node bench/main.ts [NAME…]`: runs the named benches, or all. Prints; never fails because a goal was missed. */
+import type { Bench } from './bench.ts';
+import { list } from './list.ts';
+import { memory } from './memory.ts';
+import { reaper } from './reaper.ts';
+
+const benches: readonly Bench[] = [reaper, list, memory];
+const print = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
+if (unknown.length > 0) {
+  print(`No bench is called ${unknown.join(', ')}; there are ${benches.map((bench) => bench.name).join(', ')}.`);
+  process.exitCode = 2;
+} else {
+  for (const bench of benches.filter((one) => names.length === 0 || names.includes(one.name))) {
+    print(`# ${bench.name}: ${bench.how}`);
+    const results = await bench.run();
+    if ('skipped' in results) print(`${bench.name}: skipped, ${results.skipped}`);
+    else for (const result of results) print(`${result.name}: ${result.value} goal ${result.goal}`);
+  }
+}

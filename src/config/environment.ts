@@ -1,0 +1,95 @@
+/** Environment variables that override the file, and secrets that come from files. */
+import type { Problem } from './error.ts';
+import { type Tree, isTree } from './document.ts';
+import type { Path } from './shape.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type ReadFile = (path: string) => string;
+
+/** Variable -> key. A secret's variable has a twin that ends in _FILE and names a file to read it from. */
+export const OVERRIDES: readonly { readonly variable: string; readonly path: Path; readonly secret?: true }[] = [
+  { variable: 'KUBECTL_CONTEXT', path: ['kubernetes', 'context'] },
+  { variable: 'PROXMOX_MCP_ENDPOINT', path: ['mcp_servers', 'proxmox', 'endpoint'] },
+  { variable: 'PROXMOX_MCP_TOKEN', path: ['mcp_servers', 'proxmox', 'bearer_token'], secret: true },
+  { variable: 'TALOS_MCP_ENDPOINT', path: ['mcp_servers', 'talos', 'endpoint'] },
+  { variable: 'K3S_TOKEN', path: ['join', 'k3s', 'token'], secret: true },
+  { variable: 'SLACK_BOT_TOKEN', path: ['slack', 'bot_token'], secret: true },
+  { variable: 'SLACK_APP_TOKEN', path: ['slack', 'app_token'], secret: true },
+  { variable: 'SLACK_SIGNING_SECRET', path: ['slack', 'signing_secret'], secret: true },
+  { variable: 'BURST_DATABASE', path: ['database', 'path'] },
+  { variable: 'LOG_LEVEL', path: ['logging', 'level'] },
+];
+
+export type Overlay = {
+  readonly problems: readonly Problem[];
+  /** Dotted path -> the variable that gave its value. */
+  readonly variables: ReadonlyMap<string, string>;
+};
+
+export const getAt = (tree: unknown, path: Path): unknown =>
+  path.reduce<unknown>((node, key) => {
+    if (isTree(node)) return Object.hasOwn(node, key) ? node[key] : undefined;
+    return Array.isArray(node) ? (node as unknown[])[Number(key)] : undefined;
+  }, tree);
+
+/** Sets a value, making the sections above it; a scalar that stands where a section should be is left alone. */
+function setAt(tree: Tree, path: Path, value: unknown): void {
+  let node = tree;
+  for (const key of path.slice(0, -1)) {
+    const child = (Object.hasOwn(node, key) ? node[key] : undefined) ?? (node[key] = {});
+    if (!isTree(child)) return;
+    node = child;
+  }
+  node[String(path.at(-1))] = value;
+}
+
+/** The file's text without the line end that editors add. @throws a sentence. */
+function readSecret(path: string, readFile: ReadFile): string {
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw new Error(`the file ${path} cannot be read (${code})`, { cause: error });
+  }
+  const value = text.trim();
+  if (value === '') throw new Error(`the file ${path} is empty`);
+  return value;
+}
+
+/** Puts the environment's values and the contents of secret files into the tree. An empty variable is not set. */
+export function overlay(tree: Tree, environment: Environment, readFile: ReadFile): Overlay {
+  const problems: Problem[] = [];
+  const variables = new Map<string, string>();
+  const given = (name: string): string | undefined => (environment[name] === '' ? undefined : environment[name]);
+  for (const { variable, path, secret } of OVERRIDES) {
+    const dotted = path.join('.');
+    const problem = (text: string, from: string | undefined): void => {
+      problems.push({ path: dotted, text, line: undefined, variable: from });
+    };
+    const fileVariable = `${variable}_FILE`;
+    const value = given(variable);
+    const file = secret ? given(fileVariable) : undefined;
+    if (value !== undefined && file !== undefined) problem(`${fileVariable} is set too; set one of them`, variable);
+    if (value !== undefined) {
+      setAt(tree, path, variable === 'LOG_LEVEL' ? value.toLowerCase() : value);
+      variables.set(dotted, variable);
+      continue;
+    }
+    if (!secret) continue;
+    const filePath = [...path.slice(0, -1), `${String(path.at(-1))}_file`];
+    const named = file ?? getAt(tree, filePath);
+    if (typeof named !== 'string' || named === '') continue;
+    if (file === undefined && getAt(tree, path) !== undefined) {
+      problem(`${filePath.join('.')} is set too; set one of them`, undefined);
+      continue;
+    }
+    try {
+      setAt(tree, path, readSecret(named, readFile));
+      if (file !== undefined) variables.set(dotted, fileVariable);
+    } catch (error) {
+      problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
+    }
+  }
+  return { problems, variables };
+}

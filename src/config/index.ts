@@ -1,0 +1,18 @@
+/**
+ * Configuration: YAML, environment and secret files in; one checked, read-only object out. Invariant: whatever leaves
+ * this folder is complete and consistent; bad input ends in one ConfigError that lists every problem.
+ */
+export { ConfigError, type Problem } from './error.ts';
+export { DEFAULT_PATH, loadConfig, type LoadInput } from './load.ts';
+export {
+  accessPolicy,
+  drainPolicy,
+  enginePolicy,
+  joinTemplates,
+  reaperPolicy,
+  reaperSchedule,
+  safetyPolicy,
+  workerPolicy,
+} from './policy.ts';
+export type { Config } from './schema.ts';
+export { renderJoin, type JoinMethod, type JoinTemplates, type JoinVariables } from './templates.ts';

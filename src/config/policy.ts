@@ -1,0 +1,112 @@
+/** The configuration as the core sees it. Every function is pure; seconds, minutes and hours become ms here. */
+import type {
+  AccessPolicy,
+  DrainPolicy,
+  EnginePolicy,
+  Matcher,
+  ReaperPolicy,
+  SafetyPolicy,
+  WorkerPolicy,
+} from '../domain/policy.ts';
+import type { WorkerSize } from '../domain/worker.ts';
+import type { Config } from './schema.ts';
+import type { JoinTemplates } from './templates.ts';
+import { compilePattern, cronEvery } from './values.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+function matcher(source: string): Matcher {
+  const compiled = compilePattern(source);
+  if ('problem' in compiled) throw new TypeError(`protected pattern ${source}: ${compiled.problem}`);
+  return compiled.matcher;
+}
+
+/** `safety`, and the marks of a burst worker. */
+export function safetyPolicy(config: Config): SafetyPolicy {
+  const { workerLabel, ttlAnnotation } = config.burstWorkers;
+  const at = workerLabel.indexOf('=');
+  return {
+    label: { key: workerLabel.slice(0, at), value: workerLabel.slice(at + 1) },
+    ttlAnnotation,
+    protectPermanentWorkers: config.safety.protectPermanentWorkers,
+    requireDrainBeforeDestroy: config.safety.requireDrainBeforeDestroy,
+    protectedPatterns: config.safety.protectedWorkerPatterns.map(matcher),
+  };
+}
+
+/** `drain`. */
+export function drainPolicy({ drain }: Config): DrainPolicy {
+  return {
+    gracePeriodSeconds: drain.gracePeriodSeconds,
+    timeoutMs: drain.timeoutSeconds * SECOND_MS,
+    ignoreDaemonSets: drain.ignoreDaemonsets,
+    deleteEmptyDirData: drain.deleteEmptydirData,
+    force: drain.force,
+    skipWaitForDeleteMs: drain.skipWaitForDeleteSeconds * SECOND_MS,
+    permanentWorkers: drain.permanentWorkers,
+    volumeDetachTimeoutMs: drain.volumeDetachTimeoutSeconds * SECOND_MS,
+    maxEvictionsAtOnce: drain.maxEvictionsAtOnce,
+  };
+}
+
+/** `burst_workers`, `worker_sizes` and the time limits of `join`. */
+export function workerPolicy(config: Config): WorkerPolicy {
+  const workers = config.burstWorkers;
+  const sizes = Object.entries(config.workerSizes).map(([name, size]): [string, WorkerSize] => [
+    name,
+    { name, cpus: size.cpu, memoryGiB: size.memoryGb, diskGiB: size.diskGb },
+  ]);
+  return {
+    namePrefix: workers.namePrefix,
+    maxBurstWorkers: workers.maxBurstWorkers,
+    maxPerRequest: workers.maxPerRequest,
+    defaultTtlHours: workers.defaultTtlHours,
+    minTtlHours: workers.minTtlHours,
+    maxTtlHours: workers.maxTtlHours,
+    defaultSize: workers.defaultSize,
+    sizes: new Map(sizes),
+    joinTimeoutMs: config.join.timeoutMinutes * MINUTE_MS,
+    readyTimeoutMs: config.join.readyTimeoutMinutes * MINUTE_MS,
+    extraLabels: workers.labels,
+  };
+}
+
+/** `warnings` and `reaper`. */
+export function reaperPolicy({ warnings, reaper }: Config): ReaperPolicy {
+  return {
+    warnBeforeMs: [...new Set(warnings.beforeMinutes)].sort((a, b) => b - a).map((minutes) => minutes * MINUTE_MS),
+    maxRemovalsAtOnce: reaper.maxRemovalsAtOnce,
+    retryAfterMs: reaper.retryAfterMinutes * MINUTE_MS,
+  };
+}
+
+/** The reaper's cron expression: `schedules.reaper`, else every `burst_workers.cleanup_interval_seconds`. */
+export function reaperSchedule(config: Config): string {
+  const seconds = config.burstWorkers.cleanupIntervalSeconds;
+  const expression = config.schedules.reaper ?? cronEvery(seconds);
+  if (expression === undefined) throw new TypeError(`no cron expression fires every ${seconds} s`);
+  return expression;
+}
+
+/** `engine`. */
+export function enginePolicy({ engine }: Config): EnginePolicy {
+  return {
+    maxStepsAtOnce: engine.maxStepsAtOnce,
+    stepTimeoutMs: engine.stepTimeoutSeconds * SECOND_MS,
+    claimMs: engine.claimSeconds * SECOND_MS,
+    retryBaseMs: engine.retryBaseSeconds * SECOND_MS,
+    retryMaxMs: engine.retryMaxSeconds * SECOND_MS,
+    pollMs: engine.pollSeconds * SECOND_MS,
+  };
+}
+
+/** `slack.roles` and `slack.channels`. */
+export function accessPolicy({ slack }: Config): AccessPolicy {
+  return { roles: slack.roles, channels: slack.channels };
+}
+
+/** The join templates, for `renderJoin`. */
+export function joinTemplates({ join }: Config): JoinTemplates {
+  return { userData: join.userData, joinCommand: join.joinCommand };
+}

@@ -1,0 +1,248 @@
+/**
+ * The one description of the configuration file: keys, limits and defaults. Invariant: every key here is documented in
+ * config/burst.yaml and has an effect; what the code reads (`Config`) is derived from this and nothing else.
+ */
+import { z } from 'zod';
+import { validTemplate } from './templates.ts';
+import { compilePattern, validCron } from './values.ts';
+
+const whole = (min: number, max: number, fallback: number) => z.int().min(min).max(max).default(fallback);
+const text = (max = 500) => z.string().min(1).max(max);
+const seconds = whole;
+const section = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape).prefault({} as never);
+const matching = (pattern: RegExp, allowed: string) => z.string().regex(pattern, { error: allowed });
+const checked = (check: (value: string) => string | undefined, max = 500) =>
+  z
+    .string()
+    .max(max)
+    .superRefine((value, context) => {
+      const problem = check(value);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    });
+
+const DNS_LABEL = '[a-z0-9]([a-z0-9-]*[a-z0-9])?';
+const QUALIFIED = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?`;
+const LABEL_VALUE = '([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?';
+const qualifiedName = matching(
+  new RegExp(`^${QUALIFIED}$`),
+  'a Kubernetes label or annotation key, e.g. "worker-ttl" or "example.com/team"',
+);
+const httpUrl = checked((value) => {
+  const url = URL.parse(value);
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? undefined : 'an http:// or https:// URL';
+}, 2000);
+/** Header values may not end a line: a second header would begin. */
+const headerValue = matching(/^[^\r\n\0]*$/, 'a header value in one line').max(8000);
+const secret = () => text(8000).optional();
+const secretFile = () => text(4000).optional();
+
+const kubernetes = section({
+  name: matching(
+    new RegExp(`^(?=.{1,63}$)${DNS_LABEL}$`),
+    'lower-case letters, digits and "-", at most 63 characters',
+  ).default('main'),
+  context: text().optional(),
+  namespace: matching(new RegExp(`^(?=.{1,63}$)${DNS_LABEL}$`), 'a namespace name').default('kube-system'),
+  kubeconfig: text(4000).optional(),
+  in_cluster: z.union([z.boolean(), z.literal('auto')], { error: 'true, false or auto' }).default('auto'),
+  request_timeout_seconds: seconds(1, 300, 30),
+});
+
+const proxmox = section({
+  enabled: z.boolean().default(true),
+  endpoint: httpUrl.optional(),
+  command: text(4000).optional(),
+  args: z.array(z.string().max(4000)).max(100).default([]),
+  env: z.record(matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), z.string().max(8000)).default({}),
+  cwd: text(4000).optional(),
+  headers: z.record(matching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'a header name'), headerValue).default({}),
+  bearer_token: secret(),
+  bearer_token_file: secretFile(),
+  profile: text(4000).default('ry-ops-proxmox'),
+  settings: z.record(z.string(), z.unknown()).default({}),
+  call_timeout_seconds: seconds(1, 300, 30),
+  max_reply_kib: whole(16, 65_536, 4096),
+  max_calls_at_once: whole(1, 100, 8),
+});
+
+const workerSize = z.strictObject({
+  cpu: z.int().min(1).max(512),
+  memory_gb: z.number().min(0.5).max(12_288),
+  disk_gb: z.int().min(1).max(65_536),
+});
+const sizeName = matching(
+  new RegExp(`^(?=[a-z])(?=.{1,20}$)${DNS_LABEL}$`),
+  'lower-case letters, digits and "-", beginning with a letter, at most 20 characters',
+);
+
+/** Sizes that exist unless `worker_sizes` gives the same name other numbers, or null. */
+export const DEFAULT_SIZES = {
+  small: { cpu: 2, memory_gb: 4, disk_gb: 50 },
+  medium: { cpu: 4, memory_gb: 8, disk_gb: 100 },
+  large: { cpu: 8, memory_gb: 16, disk_gb: 200 },
+  xlarge: { cpu: 16, memory_gb: 32, disk_gb: 400 },
+} as const;
+
+const burstWorkers = section({
+  max_burst_workers: whole(1, 1000, 10),
+  max_per_request: whole(1, 10, 10),
+  default_ttl_hours: whole(1, 168, 24),
+  min_ttl_hours: whole(1, 168, 1),
+  max_ttl_hours: whole(1, 168, 168),
+  default_size: z.string().default('medium'),
+  worker_label: matching(
+    new RegExp(`^${QUALIFIED}=[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`),
+    'KEY=VALUE, e.g. "worker-type=burst"',
+  ).default('worker-type=burst'),
+  ttl_annotation: qualifiedName.default('worker-ttl'),
+  cleanup_interval_seconds: seconds(1, 86_400, 300),
+  name_prefix: matching(
+    new RegExp(`^(?=[a-z])(?=.{1,20}$)${DNS_LABEL}$`),
+    'lower-case letters, digits and "-", beginning with a letter, at most 20 characters',
+  ).default('burst'),
+  labels: z.record(qualifiedName, matching(new RegExp(`^${LABEL_VALUE}$`), 'a Kubernetes label value')).default({}),
+});
+
+const join = section({
+  method: z.enum(['kubeadm', 'k3s', 'none']).default('kubeadm'),
+  user_data: checked(validTemplate, 60_000).optional(),
+  join_command: checked(validTemplate, 8000).optional(),
+  endpoint: matching(/^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$/, 'HOST:PORT, e.g. "10.0.0.1:6443"').optional(),
+  ca_cert_hash: matching(/^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits').optional(),
+  token_ttl_minutes: whole(5, 1440, 60),
+  token_groups: z
+    .array(
+      matching(/^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/, 'a group that begins with "system:bootstrappers:"'),
+    )
+    .max(20)
+    .default(['system:bootstrappers:kubeadm:default-node-token']),
+  timeout_minutes: whole(1, 240, 15),
+  ready_timeout_minutes: whole(1, 240, 10),
+  k3s: section({ url: httpUrl.optional(), token: secret(), token_file: secretFile() }),
+});
+
+const drain = section({
+  grace_period_seconds: whole(-1, 86_400, 300),
+  timeout_seconds: seconds(1, 86_400, 600),
+  ignore_daemonsets: z.boolean().default(true),
+  delete_emptydir_data: z.boolean().default(true),
+  force: z.boolean().default(false),
+  skip_wait_for_delete_seconds: seconds(0, 86_400, 30),
+  permanent_workers: z.boolean().default(false),
+  volume_detach_timeout_seconds: seconds(0, 86_400, 120),
+  max_evictions_at_once: whole(1, 500, 20),
+});
+
+const safety = section({
+  protect_permanent_workers: z.boolean().default(true),
+  require_drain_before_destroy: z.boolean().default(true),
+  protected_worker_patterns: z
+    .array(
+      checked((value) => {
+        const compiled = compilePattern(value);
+        return 'problem' in compiled ? compiled.problem : undefined;
+      }),
+    )
+    .max(100)
+    .default(['^master-.*', '^control-plane-.*', '^permanent-.*']),
+});
+
+const slackUser = matching(/^([UW][A-Z0-9]{2,}|\*)$/, 'a Slack user id (U… or W…), or "*" for everybody');
+const slackGroup = matching(/^@?[A-Za-z0-9._-]{1,80}$/, 'a Slack user group id (S…) or handle');
+const channelId = matching(/^[CGD][A-Z0-9]{2,}$/, 'a Slack channel id (C…)');
+const role = section({
+  users: z.array(slackUser).max(1000).default([]),
+  groups: z.array(slackGroup).max(100).default([]),
+});
+
+const slack = section({
+  mode: z.enum(['socket', 'http']).default('socket'),
+  bot_token: secret(),
+  bot_token_file: secretFile(),
+  app_token: secret(),
+  app_token_file: secretFile(),
+  signing_secret: secret(),
+  signing_secret_file: secretFile(),
+  port: whole(0, 65_535, 3000),
+  channel: channelId.optional(),
+  channels: z.array(channelId).max(1000).default([]),
+  roles: section({ viewer: role, operator: role, admin: role }),
+  api_url: httpUrl.optional(),
+});
+
+/** The whole file, snake_case as people write it. */
+export const fileSchema = z.strictObject({
+  kubernetes,
+  mcp_servers: section({
+    preferred_provider: z.enum(['proxmox', 'talos']).default('proxmox'),
+    proxmox,
+    talos: section({ enabled: z.boolean().default(false), endpoint: httpUrl.optional() }),
+  }),
+  worker_sizes: z.record(sizeName, workerSize.nullable()).default({}),
+  burst_workers: burstWorkers,
+  join,
+  drain,
+  safety,
+  schedules: section({ reaper: checked(validCron).optional() }),
+  warnings: section({ before_minutes: z.array(z.int().min(1).max(10_080)).max(10).default([120, 30]) }),
+  reaper: section({
+    max_removals_at_once: whole(1, 1000, 3),
+    retry_after_minutes: whole(1, 1440, 10),
+  }),
+  engine: section({
+    max_steps_at_once: whole(1, 500, 20),
+    step_timeout_seconds: seconds(1, 3600, 60),
+    claim_seconds: seconds(2, 7200, 90),
+    poll_seconds: seconds(1, 300, 2),
+    retry_base_seconds: seconds(1, 300, 1),
+    retry_max_seconds: seconds(1, 3600, 60),
+  }),
+  slack,
+  database: section({ path: text(4000).default('data/burst.sqlite') }),
+  logging: section({
+    level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  }),
+  monitoring: section({
+    enabled: z.boolean().default(true),
+    host: text(253).default('127.0.0.1'),
+    port: whole(0, 65_535, 9090),
+  }),
+});
+
+/** The file with every default filled in. */
+export type FileConfig = z.output<typeof fileSchema>;
+
+type CamelKey<K> = K extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelKey<Tail>>}` : K;
+type Camel<T> = T extends readonly (infer Item)[]
+  ? readonly Camel<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T as CamelKey<K>]: Camel<T[K]> }
+    : T;
+
+type Derived = Camel<FileConfig>;
+type SecretFileKey = 'bearerTokenFile' | 'tokenFile' | 'botTokenFile' | 'appTokenFile' | 'signingSecretFile';
+
+/**
+ * What the program reads: the file's keys in camelCase, complete, checked against each other and read-only. Times keep
+ * the file's units, which their names end in; the policy functions turn them into ms. Secrets hold their values,
+ * wherever they came from.
+ */
+export type Config = Omit<Derived, 'kubernetes' | 'mcpServers' | 'workerSizes' | 'join' | 'slack'> & {
+  /** `inCluster` is decided: `auto` looked at the environment. */
+  readonly kubernetes: Omit<Derived['kubernetes'], 'inCluster'> & { readonly inCluster: boolean };
+  readonly mcpServers: Omit<Derived['mcpServers'], 'proxmox'> & {
+    readonly proxmox: Omit<Derived['mcpServers']['proxmox'], SecretFileKey>;
+  };
+  /** The built-in sizes and the file's own. */
+  readonly workerSizes: Readonly<
+    Record<string, { readonly cpu: number; readonly memoryGb: number; readonly diskGb: number }>
+  >;
+  /** `userData` and `joinCommand` hold the method's built-in template where the file has none. */
+  readonly join: Omit<Derived['join'], 'userData' | 'joinCommand' | 'k3s'> & {
+    readonly userData: string;
+    readonly joinCommand: string;
+    readonly k3s: Omit<Derived['join']['k3s'], SecretFileKey>;
+  };
+  /** `appToken` is there in socket mode, `signingSecret` in http mode. */
+  readonly slack: Omit<Derived['slack'], SecretFileKey | 'botToken'> & { readonly botToken: string };
+};

@@ -1,0 +1,146 @@
+/**
+ * Operations, their runs, and the one table of legal transitions. Invariant: a run changes state only as `transition`
+ * allows; after the pivot (VM deletion started) a run only goes forward.
+ */
+import type { SizeName } from './worker.ts';
+
+export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire';
+export type RunKind = 'add-worker' | 'drain-worker' | 'remove-worker' | 'extend-worker';
+export type RunState = 'running' | 'undoing' | 'succeeded' | 'undone' | 'stuck';
+/** Projection of an operation's runs; `partial`: some succeeded, some did not. */
+export type OperationState = 'running' | 'succeeded' | 'partial' | 'failed' | 'cancelled' | 'stuck';
+
+/** Who asked: a Slack user, or Burst itself (the reaper). */
+export type Actor =
+  | { readonly kind: 'slack'; readonly userId: string; readonly userName?: string }
+  | { readonly kind: 'system'; readonly name: string };
+
+export type OperationParams =
+  | { readonly kind: 'provision'; readonly count: number; readonly size: SizeName; readonly ttlHours: number }
+  | { readonly kind: 'drain'; readonly workers: readonly string[]; readonly permanent: boolean }
+  | { readonly kind: 'destroy'; readonly workers: readonly string[]; readonly force: boolean }
+  | { readonly kind: 'extend'; readonly workers: readonly string[]; readonly hours: number }
+  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number };
+
+export type Operation = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly kind: OperationKind;
+  readonly state: OperationState;
+  readonly params: OperationParams;
+  readonly requester: Actor;
+  /** Slack channel where it was asked for, and where its message lives. */
+  readonly channelId: string | undefined;
+  readonly reason: string;
+  readonly idempotencyKey: string;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number | undefined;
+  readonly cancelledBy: Actor | undefined;
+};
+
+/** Why a run waits on something that only people or the cluster can change. */
+export type Blocked = {
+  readonly sinceMs: number;
+  /** One sentence a person can act on. */
+  readonly text: string;
+  readonly pod?: string;
+  readonly budget?: string;
+  readonly numbers?: string;
+  /** True when it cannot finish by itself. */
+  readonly never: boolean;
+};
+
+export type Failure = { readonly code: string; readonly message: string; readonly hint?: string };
+
+/** What a run has learned, journaled; every external name is here before the call that makes it real. */
+export type RunData = {
+  readonly size?: SizeName;
+  readonly ttlHours?: number;
+  readonly deadlineMs?: number;
+  readonly force?: boolean;
+  readonly vmId?: string;
+  readonly vmHost?: string;
+  /** The VM id was seen to be free before the clone was asked for. */
+  readonly cloneRequested?: boolean;
+  /** Task handles of the VM provider by step name. */
+  readonly tasks?: Readonly<Record<string, string>>;
+  readonly bootstrapTokenId?: string;
+  readonly nodeUid?: string;
+  readonly cordonedByUs?: boolean;
+  readonly vmGone?: boolean;
+  readonly podsToMove?: number;
+  readonly podsMoved?: number;
+  readonly forceSignalled?: boolean;
+};
+
+export type Run = {
+  readonly id: string;
+  readonly operationId: string;
+  readonly cluster: string;
+  readonly workerName: string;
+  readonly kind: RunKind;
+  readonly state: RunState;
+  /** Name of the current step (when undoing: of the step being undone). */
+  readonly step: string;
+  /** Steps that were started, in order; undo covers them all. */
+  readonly startedSteps: readonly string[];
+  readonly pivoted: boolean;
+  /** Raised at each claim; a write with an older generation is refused. */
+  readonly generation: number;
+  readonly claimedBy: string | undefined;
+  readonly claimUntilMs: number | undefined;
+  readonly nextLookAtMs: number;
+  /** Attempts of the current step that threw, since it last made progress. */
+  readonly attempts: number;
+  readonly stepSinceMs: number;
+  readonly data: RunData;
+  /** What it is doing, in words: "waiting to join, 40 s". */
+  readonly progress: string;
+  readonly blocked: Blocked | undefined;
+  readonly failure: Failure | undefined;
+  readonly cancelRequested: boolean;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number | undefined;
+};
+
+export type RunEvent =
+  'step_done' | 'all_done' | 'step_failed' | 'cancelled' | 'undo_done' | 'undo_failed' | 'gave_up' | 'retried';
+
+/**
+ * The one table of legal run transitions.
+ * @returns the next state, or undefined when the event is illegal in that state.
+ */
+export function transition(state: RunState, event: RunEvent, pivoted: boolean): RunState | undefined {
+  switch (state) {
+    case 'running':
+      if (event === 'step_done') return 'running';
+      if (event === 'all_done') return 'succeeded';
+      if (event === 'step_failed') return pivoted ? 'stuck' : 'undoing';
+      if (event === 'cancelled') return pivoted ? undefined : 'undoing';
+      if (event === 'gave_up') return 'stuck';
+      return undefined;
+    case 'undoing':
+      if (event === 'step_done') return 'undoing';
+      if (event === 'undo_done') return 'undone';
+      if (event === 'undo_failed' || event === 'gave_up') return 'stuck';
+      return undefined;
+    case 'stuck':
+      if (event === 'retried') return 'running';
+      return undefined;
+    case 'succeeded':
+    case 'undone':
+      return undefined;
+  }
+}
+
+export const isLive = (state: RunState): boolean => state === 'running' || state === 'undoing' || state === 'stuck';
+
+/** An operation's state from its runs (and whether it was cancelled). */
+export function operationState(runs: readonly Pick<Run, 'state'>[], cancelled: boolean): OperationState {
+  if (runs.some((run) => run.state === 'running' || run.state === 'undoing')) return 'running';
+  if (runs.some((run) => run.state === 'stuck')) return 'stuck';
+  const succeeded = runs.filter((run) => run.state === 'succeeded').length;
+  if (succeeded === runs.length) return 'succeeded';
+  if (succeeded > 0) return 'partial';
+  return cancelled ? 'cancelled' : 'failed';
+}

@@ -1,0 +1,66 @@
+/** Everything that Burst does in a cluster, as SelfSubjectAccessReviews; manifests/kubernetes grants the same list. */
+import { z } from 'zod';
+import { BurstError } from '../domain/errors.ts';
+import type { PermissionCheck } from '../ports/cluster.ts';
+import type { Connection } from './connection.ts';
+
+type Permission = {
+  readonly verb: string;
+  readonly group?: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+};
+
+const each = (verbs: readonly string[], permission: Omit<Permission, 'verb'>): Permission[] =>
+  verbs.map((verb) => ({ verb, ...permission }));
+
+export const PERMISSIONS: readonly Permission[] = [
+  ...each(['get', 'list', 'watch', 'patch', 'delete'], { resource: 'nodes' }),
+  ...each(['get', 'list', 'watch', 'delete'], { resource: 'pods' }),
+  ...each(['create'], { resource: 'pods', subresource: 'eviction' }),
+  ...each(['list', 'watch'], { group: 'policy', resource: 'poddisruptionbudgets' }),
+  ...each(['get'], { group: 'apps', resource: 'daemonsets' }),
+  ...each(['list'], { group: 'storage.k8s.io', resource: 'volumeattachments' }),
+  ...each(['create', 'get', 'list', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
+  ...each(['get'], { resource: 'configmaps', namespace: 'kube-public', name: 'cluster-info' }),
+];
+
+const reviewSchema = z.object({
+  status: z.object({
+    allowed: z.boolean().default(false),
+    reason: z.string().default(''),
+    evaluationError: z.string().default(''),
+  }),
+});
+
+const describe = ({ verb, resource, subresource, namespace }: Permission): string =>
+  `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}${namespace === undefined ? '' : ` in ${namespace}`}`;
+
+/** Asks for each permission; the order is that of PERMISSIONS. */
+export async function checkPermissions(
+  connection: Connection,
+  cluster: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly PermissionCheck[]> {
+  return Promise.all(
+    PERMISSIONS.map(async (permission) => {
+      const what = describe(permission);
+      const body = await connection.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
+        what: `review the permission to ${what}`,
+        signal,
+        body: {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SelfSubjectAccessReview',
+          spec: { resourceAttributes: permission },
+        },
+      });
+      const review = reviewSchema.safeParse(body);
+      if (!review.success)
+        throw new BurstError('internal', `Kubernetes cluster ${cluster}: the review of ${what} cannot be read`);
+      const { allowed, reason, evaluationError } = review.data.status;
+      return { what, allowed, reason: reason === '' ? evaluationError : reason };
+    }),
+  );
+}

@@ -1,0 +1,76 @@
+/** The one door to what Burst can do: Slack (and later MCP) call this and nothing else that changes the world. */
+import type { Actor, Operation, Run } from '../domain/operation.ts';
+import type { DrainPreview } from '../domain/drain-plan.ts';
+import type { SizeName, WorkerDetails, WorkerStatus, WorkerType, WorkerView } from '../domain/worker.ts';
+import type { Freshness } from '../ports/cluster.ts';
+
+export type Request = {
+  readonly by: Actor;
+  readonly channelId?: string;
+  readonly reason?: string;
+  /** The same key twice is the same operation (Slack's trigger id, a view's id and hash, …). */
+  readonly idempotencyKey: string;
+};
+
+export type Accepted = { readonly operation: Operation; readonly runs: readonly Run[]; readonly duplicate: boolean };
+
+export type Fleet = {
+  readonly freshness: Freshness;
+  readonly workers: readonly WorkerView[];
+  /** Recorded burst workers without a node yet (being provisioned). */
+  readonly joining: number;
+  readonly burstCount: number;
+  readonly maxBurstWorkers: number;
+};
+
+export type DestroyPreview = {
+  readonly worker: WorkerView;
+  readonly drained: boolean;
+  readonly drain: DrainPreview;
+  readonly expiresAtMs: number | undefined;
+  /** Changes whenever what was shown is no longer so; checked again on submit. */
+  readonly fingerprint: string;
+};
+
+/** Every method that refuses throws a BurstError and has audited the refusal. */
+export interface Operations {
+  provision(
+    request: Request & { readonly count: number; readonly size?: SizeName; readonly ttlHours?: number },
+  ): Promise<Accepted>;
+  drain(request: Request & { readonly workers: readonly string[]; readonly admin: boolean }): Promise<Accepted>;
+  /** `fingerprints` by worker: refused with `changed_meanwhile` when the worker is no longer as it was shown. */
+  destroy(
+    request: Request & {
+      readonly workers: readonly string[];
+      readonly force: boolean;
+      readonly drainFirst: boolean;
+      readonly fingerprints?: Readonly<Record<string, string>>;
+    },
+  ): Promise<Accepted>;
+  extend(request: Request & { readonly workers: readonly string[]; readonly hours: number }): Promise<Accepted>;
+  cancel(
+    operationId: string,
+    by: Actor,
+  ): Promise<{ readonly operation: Operation; readonly stopping: readonly Run[]; readonly tooLate: readonly Run[] }>;
+  /** Stuck runs go on; failed parts of a provision are asked for again as a new operation. */
+  retry(operationId: string, request: Request): Promise<Accepted>;
+
+  fleet(filter?: {
+    readonly type?: WorkerType;
+    readonly status?: WorkerStatus;
+    readonly owner?: string;
+  }): Promise<Fleet>;
+  /**
+   * Finds one worker (or a recorded one without a node) by its name or a unique part of it.
+   * @throws `not_found` with suggestions, or `ambiguous` with the candidates as suggestions.
+   */
+  resolve(nameOrPart: string): Promise<string>;
+  details(name: string): Promise<WorkerDetails>;
+  previewDrain(name: string): Promise<DrainPreview>;
+  previewDestroy(name: string): Promise<DestroyPreview>;
+  operation(id: string): Promise<{ readonly operation: Operation; readonly runs: readonly Run[] }>;
+  recent(filter: {
+    readonly requesterId?: string;
+    readonly limit: number;
+  }): Promise<readonly { readonly operation: Operation; readonly runs: readonly Run[] }[]>;
+}

@@ -1,0 +1,235 @@
+/**
+ * What Burst remembers. Invariants: every write of a run is one transaction with its journal event, audit rows and
+ * outbox rows, conditional on the run's generation; audit rows are only ever added; a worker has at most one live run
+ * (running, undoing or stuck).
+ */
+import type {
+  Actor,
+  Operation,
+  OperationKind,
+  OperationParams,
+  OperationState,
+  Run,
+  RunKind,
+} from '../domain/operation.ts';
+import type { SizeName } from '../domain/worker.ts';
+
+export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
+/** A burst worker that Burst ever recorded; rows stay for ever, so that names are never used twice. */
+export type WorkerRecord = {
+  readonly cluster: string;
+  readonly name: string;
+  readonly size: SizeName;
+  readonly state: WorkerState;
+  readonly vmId: string | undefined;
+  readonly vmHost: string | undefined;
+  readonly nodeUid: string | undefined;
+  readonly owner: Actor;
+  readonly channelId: string | undefined;
+  readonly operationId: string;
+  readonly createdAtMs: number;
+  readonly removedAtMs: number | undefined;
+};
+
+export type ScheduleStatus = 'active' | 'expiring' | 'done';
+export type Schedule = {
+  readonly cluster: string;
+  readonly workerName: string;
+  readonly startsAtMs: number;
+  readonly expiresAtMs: number;
+  readonly extendedHours: number;
+  readonly status: ScheduleStatus;
+  /** The deadline that the last warning was for, and its lead time: a new deadline re-arms the warnings. */
+  readonly warnedDeadlineMs: number | undefined;
+  readonly warnedLeadMs: number | undefined;
+};
+
+export type AuditOutcome = 'requested' | 'refused' | 'decided' | 'started' | 'done' | 'failed' | 'noticed';
+export type NewAudit = {
+  readonly atMs: number;
+  readonly cluster: string;
+  readonly actor: Actor;
+  /** `provision`, `step:clone`, `warn`, `cancel`, `config`, … */
+  readonly action: string;
+  readonly outcome: AuditOutcome;
+  readonly workerName?: string;
+  readonly operationId?: string;
+  readonly runId?: string;
+  /** Plain words; no secrets. */
+  readonly text: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
+export type AuditRow = NewAudit & { readonly id: number };
+
+/** Something to be said in Slack; delivered at least once, in order for each `key`. */
+export type Notice =
+  /** (Re)draw the operation's one message from its present state. */
+  | { readonly kind: 'operation'; readonly operationId: string; readonly final: boolean }
+  | {
+      readonly kind: 'warning';
+      readonly cluster: string;
+      readonly operationId: string;
+      readonly workers: readonly string[];
+      readonly deadlineMs: number;
+      readonly leadMs: number;
+    }
+  /** A worker went without anybody's doing, an old run was repaired, a run got stuck, and the like. */
+  | {
+      readonly kind: 'alert';
+      readonly cluster: string;
+      readonly workerName?: string;
+      readonly operationId?: string;
+      readonly text: string;
+    };
+export type NewOutbox = {
+  readonly key: string;
+  readonly notice: Notice;
+  readonly notBeforeMs: number;
+  readonly channelId: string | undefined;
+};
+export type OutboxRow = NewOutbox & { readonly id: number; readonly attempts: number; readonly createdAtMs: number };
+
+export type NewOperation = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly params: OperationParams;
+  readonly requester: Actor;
+  readonly channelId: string | undefined;
+  readonly reason: string;
+  readonly idempotencyKey: string;
+  readonly createdAtMs: number;
+  readonly runs: readonly Pick<Run, 'id' | 'workerName' | 'kind' | 'step' | 'data'>[];
+  /** Workers to be recorded with it (provision). */
+  readonly workers: readonly WorkerRecord[];
+  /** Refused with `limit_reached` when workers not yet removed would be more than this; checked in the transaction. */
+  readonly maxBurstWorkers?: number;
+  readonly audit: readonly NewAudit[];
+  readonly outbox: readonly NewOutbox[];
+};
+
+export type RunPatch = Partial<
+  Omit<Run, 'id' | 'operationId' | 'cluster' | 'workerName' | 'kind' | 'generation' | 'cancelRequested' | 'createdAtMs'>
+>;
+export type RunWrite = {
+  readonly runId: string;
+  readonly generation: number;
+  readonly patch: RunPatch;
+  /** A line of the journal: what happened, in words. */
+  readonly event: { readonly atMs: number; readonly type: string; readonly text: string };
+  readonly audit?: readonly NewAudit[];
+  readonly outbox?: readonly NewOutbox[];
+  readonly worker?: Partial<Pick<WorkerRecord, 'state' | 'vmId' | 'vmHost' | 'nodeUid' | 'removedAtMs'>>;
+  readonly schedule?: Schedule;
+  /** The operation's state is derived again in the same transaction when a run ends; this is its end time. */
+  readonly nowMs: number;
+};
+
+export type OperationFilter = {
+  readonly cluster?: string;
+  readonly states?: readonly OperationState[];
+  readonly kinds?: readonly OperationKind[];
+  readonly requesterId?: string;
+  readonly limit: number;
+};
+export type MessageRecord = {
+  readonly key: string;
+  readonly channelId: string;
+  readonly ts: string;
+  readonly digest: string;
+};
+
+export interface Store {
+  close(): Promise<void>;
+  /** Writes and reads a probe in a transaction that is rolled back. @throws when the database is unfit. */
+  probe(): Promise<void>;
+  /** This installation's random id, made at first start; also the ownership tag's suffix. */
+  installationId(): Promise<string>;
+
+  /**
+   * Records an operation with its runs, workers, audit and outbox, all or nothing.
+   * @returns the operation, or with `created: false` the one that had this idempotency key before.
+   * @throws BurstError `worker_busy` (a worker has a live run: names it), `limit_reached`, `conflict` (name used before).
+   */
+  createOperation(operation: NewOperation): Promise<{ readonly created: boolean; readonly operation: Operation }>;
+  getOperation(id: string): Promise<Operation | undefined>;
+  listOperations(filter: OperationFilter): Promise<readonly Operation[]>;
+  /** Marks its live runs cancelled and due now. @returns the runs that can still be stopped. */
+  requestCancel(operationId: string, by: Actor, nowMs: number, audit: NewAudit): Promise<readonly Run[]>;
+  /** Puts stuck runs back to `running` (generation raised) and due now. @returns how many. */
+  retryStuck(operationId: string, nowMs: number, audit: NewAudit): Promise<number>;
+
+  runsOf(operationId: string): Promise<readonly Run[]>;
+  getRun(id: string): Promise<Run | undefined>;
+  liveRuns(): Promise<readonly Run[]>;
+  liveRunOf(cluster: string, workerName: string): Promise<Run | undefined>;
+  /** The newest run of a kind for this worker, ended or not. */
+  lastRunOf(cluster: string, workerName: string, kind: RunKind): Promise<Run | undefined>;
+  journal(
+    runId: string,
+  ): Promise<
+    readonly { readonly atMs: number; readonly type: string; readonly text: string; readonly generation: number }[]
+  >;
+  /** Claims due runs (nextLookAtMs <= now, running or undoing, not claimed or claim over), oldest first; raises each generation. */
+  claimRuns(request: {
+    readonly owner: string;
+    readonly nowMs: number;
+    readonly claimMs: number;
+    readonly limit: number;
+  }): Promise<readonly Run[]>;
+  /** Makes waiting runs of these workers due now (they are not claimed). */
+  wakeRuns(cluster: string, workerNames: readonly string[] | 'all', nowMs: number): Promise<number>;
+  /** When the next run wants to be looked at (or its claim ends), in ms; undefined when none waits. */
+  nextRunDueMs(): Promise<number | undefined>;
+  /** @throws BurstError `stale_generation` when another claim came between: nothing was written. @returns the run as it is now. */
+  recordRun(write: RunWrite): Promise<Run>;
+
+  getWorker(cluster: string, name: string): Promise<WorkerRecord | undefined>;
+  listWorkers(filter: {
+    readonly cluster?: string;
+    readonly states?: readonly WorkerState[];
+  }): Promise<readonly WorkerRecord[]>;
+  /** Takes up a worker found in the cluster that the database does not know (a lost database); existing rows are left. */
+  adoptWorker(worker: WorkerRecord, schedule: Schedule, audit: NewAudit): Promise<boolean>;
+  setWorkerState(cluster: string, name: string, state: WorkerState, nowMs: number): Promise<void>;
+
+  getSchedule(cluster: string, workerName: string): Promise<Schedule | undefined>;
+  /** Active and expiring schedules with `expiresAtMs <= beforeMs`, earliest first; by index. */
+  schedulesDue(beforeMs: number, limit: number): Promise<readonly Schedule[]>;
+  listSchedules(statuses: readonly ScheduleStatus[]): Promise<readonly Schedule[]>;
+  /** The earliest deadline or warning moment after now; for skipping and waking. */
+  nextDeadlineMs(afterMs: number): Promise<number | undefined>;
+  saveSchedule(schedule: Schedule, audit?: NewAudit): Promise<void>;
+  /** Marks a warning as given and writes its notice, in one transaction. @returns false when it had been given. */
+  recordWarning(warning: {
+    readonly schedules: readonly Schedule[];
+    readonly deadlineMs: number;
+    readonly leadMs: number;
+    readonly outbox: NewOutbox;
+    readonly audit: readonly NewAudit[];
+  }): Promise<boolean>;
+
+  enqueue(row: NewOutbox): Promise<void>;
+  /** Undelivered rows that are due, oldest first; of several `operation` notices with one key the newest only (older ones are marked delivered). */
+  dueOutbox(nowMs: number, limit: number): Promise<readonly OutboxRow[]>;
+  outboxDelivered(ids: readonly number[], nowMs: number): Promise<void>;
+  outboxFailed(id: number, notBeforeMs: number, error: string): Promise<void>;
+  getMessage(key: string): Promise<MessageRecord | undefined>;
+  saveMessage(message: MessageRecord): Promise<void>;
+
+  appendAudit(rows: readonly NewAudit[]): Promise<void>;
+  /** Newest first. */
+  listAudit(filter: {
+    readonly cluster?: string;
+    readonly workerName?: string;
+    readonly operationId?: string;
+    readonly actorId?: string;
+    readonly sinceMs?: number;
+    readonly limit: number;
+  }): Promise<readonly AuditRow[]>;
+  /** An action that may happen once (a click, a view submission). @returns who did it first, or undefined when this call did. */
+  claimAction(
+    key: string,
+    by: Actor,
+    nowMs: number,
+  ): Promise<{ readonly by: Actor; readonly atMs: number } | undefined>;
+}

@@ -1,0 +1,146 @@
+/**
+ * What the sandbox's parts promise each other and the page. Invariant: the app under test sees none of this; it only
+ * has endpoints. Everything listens on loopback.
+ */
+export interface SandboxClock {
+  /** Milliseconds since the epoch, UTC, skipped hours included. */
+  now(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export type Listener = () => void;
+
+/* ---- simulators: each is usable by itself; port 0 or undefined picks a free one ---- */
+
+export type SlackSimulator = {
+  /** `http://127.0.0.1:PORT/api/`, for Bolt's clientOptions.slackApiUrl. */
+  readonly apiUrl: string;
+  readonly botToken: string;
+  readonly appToken: string;
+  readonly signingSecret: string;
+  /** The page's endpoints (PageSlackApi below), without prefix; answered for `/state`, `/command`, … */
+  handlePage(
+    method: string,
+    path: string,
+    query: URLSearchParams,
+    body: unknown,
+  ): Promise<{ status: number; body: unknown }>;
+  onChange(listener: Listener): () => void;
+  close(): Promise<void>;
+};
+
+export type KubernetesSimulator = {
+  readonly url: string;
+  /** A kubeconfig (YAML) with an admin token, context `sandbox`. */
+  readonly kubeconfig: string;
+  world(): { nodes: WorldNode[] };
+  onChange(listener: Listener): () => void;
+  setFault(name: 'api_down' | 'pdb_blocks', on: boolean): void;
+  close(): Promise<void>;
+};
+
+export type ProxmoxSimulator = {
+  /** Streamable HTTP MCP endpoint. */
+  readonly mcpUrl: string;
+  world(): { vms: WorldVm[]; tasks: WorldTask[] };
+  onChange(listener: Listener): () => void;
+  setFault(name: 'clone_fails' | 'never_joins' | 'locked', on: boolean): void;
+  close(): Promise<void>;
+};
+
+/* ---- the outside world, for the page's side panel: GET /api/world ---- */
+
+export type WorldPod = { namespace: string; name: string; phase: string; deleting: boolean; owner: string };
+export type WorldNode = {
+  name: string;
+  type: 'burst' | 'permanent' | 'control-plane';
+  ready: boolean;
+  unschedulable: boolean;
+  deadline: string | undefined;
+  pods: WorldPod[];
+};
+export type WorldVm = {
+  id: number;
+  name: string;
+  status: string;
+  lock: string | undefined;
+  template: boolean;
+  tags: string[];
+  cpus: number;
+  memoryMiB: number;
+};
+export type WorldTask = { id: string; type: string; vmId: string; status: string; startedAtMs: number };
+export type WorldState = {
+  nowMs: number;
+  skippedMs: number;
+  nodes: WorldNode[];
+  vms: WorldVm[];
+  tasks: WorldTask[];
+  faults: { name: string; label: string; on: boolean }[];
+};
+/** POST /api/world/clock */
+export type ClockRequest = { advanceMs: number } | { skipToNextDeadline: true };
+/** POST /api/world/fault */
+export type FaultRequest = { name: string; on: boolean };
+
+/* ---- the page's Slack: under /api/slack. GET /api/events is an SSE stream of `{"changed":"slack"|"world"}` ---- */
+
+export type PageUser = { id: string; name: string; realName: string; role: string; isBot: boolean };
+export type PageChannel = { id: string; name: string; kind: 'channel' | 'im' };
+export type PageMessage = {
+  channel: string;
+  ts: string;
+  threadTs: string | undefined;
+  userId: string;
+  text: string;
+  /** Slack blocks as the bot sent them. */
+  blocks: unknown[];
+  ephemeral: boolean;
+  edited: boolean;
+  replyCount: number;
+};
+export type PageView = {
+  id: string;
+  type: 'modal' | 'home';
+  title: string;
+  submit: string | undefined;
+  close: string | undefined;
+  blocks: unknown[];
+  callbackId: string;
+  hash: string;
+};
+/** GET /state?user=U… */
+export type PageSlackState = {
+  me: PageUser;
+  users: PageUser[];
+  channels: PageChannel[];
+  messages: PageMessage[];
+  commands: { command: string; description: string; usageHint: string }[];
+  /** Bottom first; the last is on top. */
+  modals: PageView[];
+  home: PageView | undefined;
+};
+/** `state.values` as Slack sends it: block_id -> action_id -> the element's value object. */
+export type ViewStateValues = Record<string, Record<string, unknown>>;
+/** POST /command, /message, /action, /view/submit, /view/close, /home/open, /options. All answer `{ok, error?}`; submit may add `errors`. */
+export type PageCommandRequest = { user: string; channel: string; text: string };
+export type PageMessageRequest = { user: string; channel: string; text: string; threadTs?: string };
+export type PageActionRequest = {
+  user: string;
+  container: { type: 'message'; channel: string; ts: string } | { type: 'view'; viewId: string };
+  /** As in Slack's block_actions payload: type, block_id, action_id, value | selected_option | selected_options | selected_date | … */
+  action: Record<string, unknown>;
+  state?: ViewStateValues;
+};
+export type PageSubmitRequest = { user: string; viewId: string; state: ViewStateValues };
+export type PageSubmitReply = { ok: boolean; error?: string; errors?: Record<string, string> };
+export type PageCloseRequest = { user: string; viewId: string; all?: boolean };
+export type PageHomeRequest = { user: string };
+/** POST /options: suggestions of an external select -> `{ok, options}`. */
+export type PageOptionsRequest = {
+  user: string;
+  container: PageActionRequest['container'];
+  blockId: string;
+  actionId: string;
+  value: string;
+};

@@ -1,0 +1,99 @@
+/** JSON columns. Invariant: what is read from a JSON column was checked; unknown fields of a newer version are kept. */
+import { z } from 'zod';
+import type { Actor, Blocked, Failure, OperationParams, RunData } from '../domain/operation.ts';
+import { BurstError } from '../domain/errors.ts';
+import type { Notice } from '../ports/store.ts';
+
+const text = z.string();
+const number = z.number();
+
+export const actorSchema: z.ZodType<Actor> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('slack'), userId: text, userName: text.exactOptional() }),
+  z.object({ kind: z.literal('system'), name: text }),
+]);
+
+export const paramsSchema: z.ZodType<OperationParams> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('provision'), count: number, size: text, ttlHours: number }),
+  z.object({ kind: z.literal('drain'), workers: z.array(text), permanent: z.boolean() }),
+  z.object({ kind: z.literal('destroy'), workers: z.array(text), force: z.boolean() }),
+  z.object({ kind: z.literal('extend'), workers: z.array(text), hours: number }),
+  z.object({ kind: z.literal('expire'), workers: z.array(text), deadlineMs: number }),
+]);
+
+export const runDataSchema: z.ZodType<RunData> = z.looseObject({
+  size: text.exactOptional(),
+  ttlHours: number.exactOptional(),
+  deadlineMs: number.exactOptional(),
+  force: z.boolean().exactOptional(),
+  vmId: text.exactOptional(),
+  vmHost: text.exactOptional(),
+  cloneRequested: z.boolean().exactOptional(),
+  tasks: z.record(text, text).exactOptional(),
+  bootstrapTokenId: text.exactOptional(),
+  nodeUid: text.exactOptional(),
+  cordonedByUs: z.boolean().exactOptional(),
+  vmGone: z.boolean().exactOptional(),
+  podsToMove: number.exactOptional(),
+  podsMoved: number.exactOptional(),
+  forceSignalled: z.boolean().exactOptional(),
+});
+
+export const blockedSchema: z.ZodType<Blocked> = z.object({
+  sinceMs: number,
+  text,
+  pod: text.exactOptional(),
+  budget: text.exactOptional(),
+  numbers: text.exactOptional(),
+  never: z.boolean(),
+});
+
+export const failureSchema: z.ZodType<Failure> = z.object({ code: text, message: text, hint: text.exactOptional() });
+
+export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('operation'), operationId: text, final: z.boolean() }),
+  z.object({
+    kind: z.literal('warning'),
+    cluster: text,
+    operationId: text,
+    workers: z.array(text),
+    deadlineMs: number,
+    leadMs: number,
+  }),
+  z.object({
+    kind: z.literal('alert'),
+    cluster: text,
+    workerName: text.exactOptional(),
+    operationId: text.exactOptional(),
+    text,
+  }),
+]);
+
+export const stepsSchema = z.array(text);
+export const detailsSchema = z.record(text, z.unknown());
+
+/**
+ * Reads one JSON column.
+ * @throws BurstError `internal` naming the column and the row when the text is not what the schema says.
+ */
+export function readJson<T>(schema: z.ZodType<T>, value: string, where: string): T {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch (cause) {
+    throw unreadable(where, 'not JSON', cause);
+  }
+  const result = schema.safeParse(parsed);
+  if (!result.success) throw unreadable(where, z.prettifyError(result.error), result.error);
+  return result.data;
+}
+
+/** The id by which an actor is looked for: the Slack user id, or the name of Burst's own part. */
+export const actorId = (actor: Actor): string => (actor.kind === 'slack' ? actor.userId : actor.name);
+
+function unreadable(where: string, why: string, cause: unknown): BurstError {
+  return new BurstError('internal', `The database holds something unreadable in ${where}: ${why}.`, {
+    left: 'The row was left as it is.',
+    hint: 'Restore the database from a backup, or run the version of Burst that wrote it.',
+    cause,
+  });
+}

@@ -1,0 +1,163 @@
+/**
+ * The schema, one migration for each change of it. Invariant: a migration that was ever released is never edited;
+ * the database's user_version is the number of migrations it has had.
+ */
+export type Migration = { readonly name: string; readonly sql: string };
+
+const initial = `
+create table meta (
+  key text primary key,
+  value text not null
+) strict, without rowid;
+
+create table workers (
+  cluster text not null,
+  name text not null,
+  size text not null,
+  state text not null check (state in ('requested', 'active', 'removing', 'removed', 'failed')),
+  vm_id text,
+  vm_host text,
+  node_uid text,
+  owner text not null check (json_valid(owner)),
+  channel_id text,
+  operation_id text not null,
+  created_at_ms integer not null,
+  removed_at_ms integer,
+  primary key (cluster, name)
+) strict, without rowid;
+create index workers_by_state on workers (cluster, state);
+create trigger workers_are_kept before delete on workers
+  begin select raise(abort, 'workers are kept for ever: their names are never used twice'); end;
+
+create table operations (
+  seq integer primary key,
+  id text not null unique,
+  cluster text not null,
+  kind text not null check (kind in ('provision', 'drain', 'destroy', 'extend', 'expire')),
+  state text not null check (state in ('running', 'succeeded', 'partial', 'failed', 'cancelled', 'stuck')),
+  params text not null check (json_valid(params)),
+  requester text not null check (json_valid(requester)),
+  requester_id text not null,
+  channel_id text,
+  reason text not null,
+  idempotency_key text not null unique,
+  created_at_ms integer not null,
+  ended_at_ms integer,
+  cancelled_by text check (cancelled_by is null or json_valid(cancelled_by))
+) strict;
+create index operations_by_time on operations (created_at_ms);
+create index operations_by_requester on operations (requester_id, created_at_ms);
+
+create table runs (
+  seq integer primary key,
+  id text not null unique,
+  operation_id text not null references operations (id),
+  cluster text not null,
+  worker_name text not null,
+  kind text not null check (kind in ('add-worker', 'drain-worker', 'remove-worker', 'extend-worker')),
+  state text not null check (state in ('running', 'undoing', 'succeeded', 'undone', 'stuck')),
+  step text not null,
+  started_steps text not null check (json_valid(started_steps)),
+  pivoted integer not null check (pivoted in (0, 1)),
+  generation integer not null check (generation >= 0),
+  claimed_by text,
+  claim_until_ms integer,
+  next_look_at_ms integer not null,
+  attempts integer not null,
+  step_since_ms integer not null,
+  data text not null check (json_valid(data)),
+  progress text not null,
+  blocked text check (blocked is null or json_valid(blocked)),
+  failure text check (failure is null or json_valid(failure)),
+  cancel_requested integer not null check (cancel_requested in (0, 1)),
+  woken integer not null default 0 check (woken in (0, 1)),
+  created_at_ms integer not null,
+  ended_at_ms integer
+) strict;
+create unique index runs_one_live_each_worker on runs (cluster, worker_name)
+  where state in ('running', 'undoing', 'stuck');
+create index runs_due on runs (next_look_at_ms) where state in ('running', 'undoing');
+create index runs_by_operation on runs (operation_id);
+create index runs_by_worker on runs (cluster, worker_name, kind);
+
+create table journal (
+  seq integer primary key,
+  run_id text not null references runs (id),
+  at_ms integer not null,
+  generation integer not null,
+  type text not null,
+  text text not null
+) strict;
+create index journal_by_run on journal (run_id);
+
+create table ttl_schedules (
+  cluster text not null,
+  worker_name text not null,
+  starts_at_ms integer not null,
+  expires_at_ms integer not null,
+  extended_hours real not null,
+  status text not null check (status in ('active', 'expiring', 'done')),
+  warned_deadline_ms integer,
+  warned_lead_ms integer,
+  primary key (cluster, worker_name),
+  foreign key (cluster, worker_name) references workers (cluster, name)
+) strict, without rowid;
+create index ttl_schedules_by_status on ttl_schedules (status, expires_at_ms);
+create index ttl_schedules_open on ttl_schedules (expires_at_ms) where status in ('active', 'expiring');
+
+create table outbox (
+  id integer primary key autoincrement,
+  key text not null,
+  kind text not null check (kind in ('operation', 'warning', 'alert')),
+  notice text not null check (json_valid(notice)),
+  channel_id text,
+  not_before_ms integer not null,
+  attempts integer not null default 0,
+  last_error text,
+  created_at_ms integer not null,
+  delivered_at_ms integer
+) strict;
+create index outbox_open on outbox (key, id) where delivered_at_ms is null;
+
+create table messages (
+  key text primary key,
+  channel_id text not null,
+  ts text not null,
+  digest text not null
+) strict, without rowid;
+
+create table actions (
+  key text primary key,
+  actor text not null check (json_valid(actor)),
+  at_ms integer not null
+) strict, without rowid;
+
+create table audit (
+  id integer primary key autoincrement,
+  at_ms integer not null,
+  cluster text not null,
+  actor text not null check (json_valid(actor)),
+  actor_id text not null,
+  action text not null,
+  outcome text not null
+    check (outcome in ('requested', 'refused', 'decided', 'started', 'done', 'failed', 'noticed')),
+  worker_name text,
+  operation_id text,
+  run_id text,
+  text text not null,
+  details text check (details is null or json_valid(details))
+) strict;
+create index audit_by_time on audit (at_ms);
+create index audit_by_worker on audit (cluster, worker_name);
+create index audit_by_operation on audit (operation_id);
+create trigger audit_is_never_changed before update on audit
+  begin select raise(abort, 'audit rows are only ever added'); end;
+create trigger audit_is_never_deleted before delete on audit
+  begin select raise(abort, 'audit rows are only ever added'); end;
+create trigger audit_is_never_replaced before insert on audit
+  when exists (select 1 from audit where id = new.id)
+  begin select raise(abort, 'audit rows are only ever added'); end;
+`;
+
+/** In order; the database's `user_version` counts those that were applied. */
+export const migrations: readonly Migration[] = [{ name: 'initial schema', sql: initial }];

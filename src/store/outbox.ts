@@ -1,0 +1,113 @@
+/**
+ * What is still to be said in Slack. Invariant: a row stays until it was delivered or a newer `operation` notice of
+ * its key, which draws the same message from newer state, takes its place; rows of one key keep their order.
+ */
+import { sql } from 'kysely';
+import type { MessageRecord, NewOutbox, OutboxRow } from '../ports/store.ts';
+import { build } from './database.ts';
+import type { Reader, Writer } from './database.ts';
+import { toOutbox } from './rows.ts';
+
+const MAX_ERROR = 500;
+
+export function enqueue(writer: Writer, rows: readonly NewOutbox[], nowMs: number): void {
+  for (const row of rows)
+    writer.run(
+      build.insertInto('outbox').values({
+        key: row.key,
+        kind: row.notice.kind,
+        notice: JSON.stringify(row.notice),
+        channel_id: row.channelId ?? null,
+        not_before_ms: row.notBeforeMs,
+        last_error: null,
+        created_at_ms: nowMs,
+        delivered_at_ms: null,
+      }),
+    );
+}
+
+/** Whether any row may be due: most looks find none and need no write transaction. */
+export function hasDue(reader: Reader, nowMs: number): boolean {
+  const row = build
+    .selectFrom('outbox')
+    .select('id')
+    .where('delivered_at_ms', 'is', null)
+    .where('not_before_ms', '<=', nowMs)
+    .limit(1);
+  return reader.first(row) !== undefined;
+}
+
+/**
+ * Rows to deliver now, oldest first. A row waits while an older one of its key does (after a failure, or, unless it is
+ * an `operation` notice, by its own time); older `operation` notices of a key that has a newer due one are closed.
+ */
+export function dueOutbox(writer: Writer, nowMs: number, limit: number): readonly OutboxRow[] {
+  const due = build
+    .selectFrom('outbox')
+    .selectAll()
+    .where('delivered_at_ms', 'is', null)
+    .where('not_before_ms', '<=', nowMs)
+    .where(
+      sql<boolean>`not exists (
+        select 1 from outbox as older
+        where older.delivered_at_ms is null and older.key = outbox.key and older.id < outbox.id
+          and older.not_before_ms > ${nowMs} and (older.attempts > 0 or older.kind <> 'operation'))`,
+    )
+    .orderBy('id');
+  const rows = writer.all(due);
+  const newest = new Map<string, number>();
+  for (const row of rows) if (row.kind === 'operation') newest.set(row.key, row.id);
+  for (const [key, id] of newest)
+    writer.run(
+      build
+        .updateTable('outbox')
+        .set({ delivered_at_ms: nowMs })
+        .where('delivered_at_ms', 'is', null)
+        .where('key', '=', key)
+        .where('kind', '=', 'operation')
+        .where('id', '<', id),
+    );
+  return rows
+    .filter((row) => row.kind !== 'operation' || newest.get(row.key) === row.id)
+    .slice(0, limit)
+    .map(toOutbox);
+}
+
+export function outboxDelivered(writer: Writer, ids: readonly number[], nowMs: number): void {
+  writer.run(
+    build
+      .updateTable('outbox')
+      .set({ delivered_at_ms: nowMs })
+      .where('delivered_at_ms', 'is', null)
+      .where(sql<boolean>`id in (select value from json_each(${JSON.stringify(ids)}))`),
+  );
+}
+
+export function outboxFailed(writer: Writer, id: number, notBeforeMs: number, error: string): void {
+  writer.run(
+    build
+      .updateTable('outbox')
+      .set((eb) => ({
+        attempts: eb('attempts', '+', 1),
+        not_before_ms: notBeforeMs,
+        last_error: error.slice(0, MAX_ERROR),
+      }))
+      .where('id', '=', id)
+      .where('delivered_at_ms', 'is', null),
+  );
+}
+
+export function getMessage(reader: Reader, key: string): MessageRecord | undefined {
+  const row = reader.first(build.selectFrom('messages').selectAll().where('key', '=', key));
+  return row === undefined ? undefined : { key, channelId: row.channel_id, ts: row.ts, digest: row.digest };
+}
+
+export function saveMessage(writer: Writer, message: MessageRecord): void {
+  const values = { channel_id: message.channelId, ts: message.ts, digest: message.digest };
+  writer.run(
+    build
+      .insertInto('messages')
+      .values({ key: message.key, ...values })
+      .onConflict((conflict) => conflict.column('key').doUpdateSet(values)),
+  );
+}

@@ -1,0 +1,128 @@
+/** Row types of the tables, as SQLite holds them: 0 and 1 for booleans, JSON as text. */
+import type { Generated } from 'kysely';
+import type { OperationKind, OperationState, RunKind, RunState } from '../domain/operation.ts';
+import type { AuditOutcome, Notice, ScheduleStatus, WorkerState } from '../ports/store.ts';
+
+export type WorkersTable = {
+  cluster: string;
+  name: string;
+  size: string;
+  state: WorkerState;
+  vm_id: string | null;
+  vm_host: string | null;
+  node_uid: string | null;
+  owner: string;
+  channel_id: string | null;
+  operation_id: string;
+  created_at_ms: number;
+  removed_at_ms: number | null;
+};
+
+export type OperationsTable = {
+  seq: Generated<number>;
+  id: string;
+  cluster: string;
+  kind: OperationKind;
+  state: OperationState;
+  params: string;
+  requester: string;
+  requester_id: string;
+  channel_id: string | null;
+  reason: string;
+  idempotency_key: string;
+  created_at_ms: number;
+  ended_at_ms: number | null;
+  cancelled_by: string | null;
+};
+
+export type RunsTable = {
+  seq: Generated<number>;
+  id: string;
+  operation_id: string;
+  cluster: string;
+  worker_name: string;
+  kind: RunKind;
+  state: RunState;
+  step: string;
+  started_steps: string;
+  pivoted: number;
+  generation: number;
+  claimed_by: string | null;
+  claim_until_ms: number | null;
+  next_look_at_ms: number;
+  attempts: number;
+  step_since_ms: number;
+  data: string;
+  progress: string;
+  blocked: string | null;
+  failure: string | null;
+  cancel_requested: number;
+  /** Set by a cancel while the run may be claimed: the claim's holder cannot put the next look off. */
+  woken: Generated<number>;
+  created_at_ms: number;
+  ended_at_ms: number | null;
+};
+
+export type JournalTable = {
+  seq: Generated<number>;
+  run_id: string;
+  at_ms: number;
+  generation: number;
+  type: string;
+  text: string;
+};
+
+export type SchedulesTable = {
+  cluster: string;
+  worker_name: string;
+  starts_at_ms: number;
+  expires_at_ms: number;
+  extended_hours: number;
+  status: ScheduleStatus;
+  warned_deadline_ms: number | null;
+  warned_lead_ms: number | null;
+};
+
+export type OutboxTable = {
+  id: Generated<number>;
+  key: string;
+  kind: Notice['kind'];
+  notice: string;
+  channel_id: string | null;
+  not_before_ms: number;
+  attempts: Generated<number>;
+  last_error: string | null;
+  created_at_ms: number;
+  delivered_at_ms: number | null;
+};
+
+export type MessagesTable = { key: string; channel_id: string; ts: string; digest: string };
+export type ActionsTable = { key: string; actor: string; at_ms: number };
+
+export type AuditTable = {
+  id: Generated<number>;
+  at_ms: number;
+  cluster: string;
+  actor: string;
+  actor_id: string;
+  action: string;
+  outcome: AuditOutcome;
+  worker_name: string | null;
+  operation_id: string | null;
+  run_id: string | null;
+  text: string;
+  details: string | null;
+};
+
+export type Tables = {
+  meta: { key: string; value: string };
+  workers: WorkersTable;
+  operations: OperationsTable;
+  runs: RunsTable;
+  journal: JournalTable;
+  ttl_schedules: SchedulesTable;
+  outbox: OutboxTable;
+  messages: MessagesTable;
+  actions: ActionsTable;
+  audit: AuditTable;
+};

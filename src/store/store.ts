@@ -1,0 +1,147 @@
+/** The Store port on one SQLite file. Invariant: each method is one read or one transaction. */
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { RunWrite, Store } from '../ports/store.ts';
+import { BurstError } from '../domain/errors.ts';
+import type { Run } from '../domain/operation.ts';
+import * as audit from './audit.ts';
+import { build, openDatabase } from './database.ts';
+import type { Database, Writer } from './database.ts';
+import * as operations from './operations.ts';
+import * as outbox from './outbox.ts';
+import * as runs from './runs.ts';
+import * as workers from './workers.ts';
+
+const INSTALLATION = 'installation_id';
+
+/**
+ * Opens the database at `path` (`:memory:` is allowed), making or migrating it as needed.
+ * @throws BurstError `unavailable` (cannot be opened or written), `conflict` (made by a newer Burst or by another
+ * application), `internal` (damaged), `busy` (locked by another process); the file is then left as it was.
+ */
+export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<Store> {
+  const database = await openDatabase(options.path);
+  try {
+    const installationId = await database.write((writer) => firstStart(writer, options.ids));
+    return makeStore(database, options.clock, installationId);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function firstStart(writer: Writer, ids: Ids): string {
+  const found = writer.first(build.selectFrom('meta').select('value').where('key', '=', INSTALLATION));
+  if (found !== undefined) return found.value;
+  const value = ids.base32(8);
+  writer.run(build.insertInto('meta').values({ key: INSTALLATION, value }));
+  return value;
+}
+
+function recordRun(writer: Writer, write: RunWrite): Run {
+  const { before, stateChanged } = runs.writeRun(writer, write);
+  if (write.worker !== undefined) workers.updateWorker(writer, before.cluster, before.workerName, write.worker);
+  if (write.schedule !== undefined) workers.saveSchedule(writer, write.schedule);
+  if (stateChanged) operations.refreshOperation(writer, before.operationId, write.nowMs);
+  audit.appendAudit(writer, write.audit ?? []);
+  outbox.enqueue(writer, write.outbox ?? [], write.nowMs);
+  return runs.getRun(writer, write.runId) ?? before;
+}
+
+/** Thrown to roll a transaction back on purpose. */
+class RolledBack extends Error {}
+
+async function rolledBack(database: Database, work: (writer: Writer) => void): Promise<void> {
+  try {
+    await database.write((writer) => {
+      work(writer);
+      throw new RolledBack();
+    });
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error;
+  }
+}
+
+function makeStore(database: Database, clock: Clock, installationId: string): Store {
+  const { read, write } = database;
+  return {
+    async close() {
+      database.close();
+    },
+    async probe() {
+      await rolledBack(database, (writer) => {
+        const row = { key: 'probe', value: String(clock.now()) };
+        writer.run(build.insertInto('meta').values(row));
+        const back = writer.first(build.selectFrom('meta').select('value').where('key', '=', row.key));
+        if (back?.value !== row.value)
+          throw new BurstError('unavailable', 'The database did not give back what was written to it.');
+      });
+    },
+    async installationId() {
+      return installationId;
+    },
+
+    createOperation: (operation) => write((writer) => operations.createOperation(writer, operation)),
+    getOperation: async (id) => read((reader) => operations.getOperation(reader, id)),
+    listOperations: async (filter) => read((reader) => operations.listOperations(reader, filter)),
+    requestCancel: (id, by, nowMs, row) => write((writer) => operations.requestCancel(writer, id, by, nowMs, row)),
+    retryStuck: (id, nowMs, row) => write((writer) => operations.retryStuck(writer, id, nowMs, row)),
+
+    runsOf: async (operationId) => read((reader) => runs.runsOf(reader, operationId)),
+    getRun: async (id) => read((reader) => runs.getRun(reader, id)),
+    liveRuns: async () => read((reader) => runs.liveRuns(reader)),
+    liveRunOf: async (cluster, name) => read((reader) => runs.liveRunOf(reader, cluster, name)),
+    lastRunOf: async (cluster, name, kind) => read((reader) => runs.lastRunOf(reader, cluster, name, kind)),
+    journal: async (runId) => read((reader) => runs.journalOf(reader, runId)),
+    claimRuns: (request) => write((writer) => runs.claimRuns(writer, request)),
+    wakeRuns: (cluster, names, nowMs) => write((writer) => runs.wakeRuns(writer, cluster, names, nowMs)),
+    nextRunDueMs: async () => read((reader) => runs.nextRunDueMs(reader)),
+    recordRun: (change) => write((writer) => recordRun(writer, change)),
+
+    getWorker: async (cluster, name) => read((reader) => workers.getWorker(reader, cluster, name)),
+    listWorkers: async (filter) => read((reader) => workers.listWorkers(reader, filter)),
+    adoptWorker: (worker, schedule, row) =>
+      write((writer) => {
+        const adopted = workers.adoptWorker(writer, worker, schedule);
+        if (adopted) audit.appendAudit(writer, [row]);
+        return adopted;
+      }),
+    setWorkerState: (cluster, name, state, nowMs) =>
+      write((writer) => workers.setWorkerState(writer, cluster, name, state, nowMs)),
+
+    getSchedule: async (cluster, name) => read((reader) => workers.getSchedule(reader, cluster, name)),
+    schedulesDue: async (beforeMs, limit) => read((reader) => workers.schedulesDue(reader, beforeMs, limit)),
+    listSchedules: async (statuses) => read((reader) => workers.listSchedules(reader, statuses)),
+    nextDeadlineMs: async (afterMs) => read((reader) => workers.nextDeadlineMs(reader, afterMs)),
+    saveSchedule: (schedule, row) =>
+      write((writer) => {
+        workers.saveSchedule(writer, schedule);
+        if (row !== undefined) audit.appendAudit(writer, [row]);
+      }),
+    recordWarning: async (warning) => {
+      let given = false;
+      const work = (writer: Writer): void => {
+        given = warning.schedules.every((schedule) => workers.markWarned(writer, schedule, warning.leadMs));
+        if (!given) throw new RolledBack();
+        outbox.enqueue(writer, [warning.outbox], clock.now());
+        audit.appendAudit(writer, warning.audit);
+      };
+      await write(work).catch((error: unknown) => {
+        if (!(error instanceof RolledBack)) throw error;
+      });
+      return given;
+    },
+
+    enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
+    dueOutbox: async (nowMs, limit) =>
+      read((reader) => outbox.hasDue(reader, nowMs)) ? write((writer) => outbox.dueOutbox(writer, nowMs, limit)) : [],
+    outboxDelivered: (ids, nowMs) => write((writer) => outbox.outboxDelivered(writer, ids, nowMs)),
+    outboxFailed: (id, notBeforeMs, error) => write((writer) => outbox.outboxFailed(writer, id, notBeforeMs, error)),
+    getMessage: async (key) => read((reader) => outbox.getMessage(reader, key)),
+    saveMessage: (message) => write((writer) => outbox.saveMessage(writer, message)),
+
+    appendAudit: (rows) => write((writer) => audit.appendAudit(writer, rows)),
+    listAudit: async (filter) => read((reader) => audit.listAudit(reader, filter)),
+    claimAction: (key, by, nowMs) => write((writer) => audit.claimAction(writer, key, by, nowMs)),
+  };
+}

@@ -1,0 +1,289 @@
+/** Every key of the file: documented, and with an effect. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import {
+  type Config,
+  accessPolicy,
+  drainPolicy,
+  enginePolicy,
+  joinTemplates,
+  reaperPolicy,
+  reaperSchedule,
+  safetyPolicy,
+  workerPolicy,
+} from '../../../src/config/index.ts';
+import { fileSchema } from '../../../src/config/schema.ts';
+import { leafPaths } from '../../../src/config/shape.ts';
+import { ENV, load } from './support.ts';
+
+type Case = {
+  readonly yaml: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly files?: Readonly<Record<string, string>>;
+  /** What the program reads because of this key. */
+  readonly read: (config: Config) => unknown;
+  readonly expected: unknown;
+  /** What it reads without the key. */
+  readonly before: unknown;
+};
+
+const NO_ENDPOINT = { ...ENV, PROXMOX_MCP_ENDPOINT: undefined };
+const HTTP = { SLACK_BOT_TOKEN: 'xoxb-test', SLACK_SIGNING_SECRET: 's', PROXMOX_MCP_ENDPOINT: 'http://a/mcp' };
+const nested = (path: string, value: string): string => {
+  const keys = path.split('.');
+  return keys.map((key, depth) => `${'  '.repeat(depth)}${key}:`).join('\n') + ` ${value}\n`;
+};
+const key = (
+  path: string,
+  value: string,
+  read: Case['read'],
+  before: unknown,
+  expected: unknown,
+  more: Partial<Pick<Case, 'yaml' | 'env' | 'files'>> = {},
+): [string, Case] => [
+  path,
+  { yaml: nested(path, value) + (more.yaml ?? ''), read, before, expected, ...optional(more) },
+];
+const optional = ({ env, files }: Partial<Pick<Case, 'env' | 'files'>>) => ({
+  ...(env === undefined ? {} : { env }),
+  ...(files === undefined ? {} : { files }),
+});
+const proxmox = (config: Config) => config.mcpServers.proxmox;
+const NONE = Symbol('refused');
+
+const CASES: readonly [string, Case][] = [
+  key('kubernetes.name', 'east', (c) => c.kubernetes.name, 'main', 'east'),
+  key('kubernetes.context', 'east', (c) => c.kubernetes.context, undefined, 'east'),
+  key('kubernetes.namespace', 'other', (c) => c.kubernetes.namespace, 'kube-system', 'other'),
+  key('kubernetes.kubeconfig', '/k', (c) => c.kubernetes.kubeconfig, undefined, '/k'),
+  key('kubernetes.in_cluster', 'true', (c) => c.kubernetes.inCluster, false, true),
+  key('kubernetes.request_timeout_seconds', '7', (c) => c.kubernetes.requestTimeoutSeconds, 30, 7),
+  key('mcp_servers.preferred_provider', 'talos', (c) => c.mcpServers.preferredProvider, 'proxmox', NONE),
+  key('mcp_servers.proxmox.enabled', 'false', (c) => proxmox(c).enabled, true, NONE),
+  key('mcp_servers.proxmox.endpoint', 'http://b/mcp', (c) => proxmox(c).endpoint, NONE, 'http://b/mcp', {
+    env: NO_ENDPOINT,
+  }),
+  key('mcp_servers.proxmox.command', 'srv', (c) => proxmox(c).command, NONE, 'srv', { env: NO_ENDPOINT }),
+  key('mcp_servers.proxmox.args', '[a, "1"]\n    command: srv', (c) => proxmox(c).args, NONE, ['a', '1'], {
+    env: NO_ENDPOINT,
+  }),
+  key(
+    'mcp_servers.proxmox.env',
+    '{A: b}\n    command: srv',
+    (c) => proxmox(c).env,
+    NONE,
+    { A: 'b' },
+    { env: NO_ENDPOINT },
+  ),
+  key('mcp_servers.proxmox.cwd', '/srv\n    command: srv', (c) => proxmox(c).cwd, NONE, '/srv', { env: NO_ENDPOINT }),
+  key('mcp_servers.proxmox.headers', '{X-Team: b}', (c) => proxmox(c).headers, {}, { 'X-Team': 'b' }),
+  key('mcp_servers.proxmox.bearer_token', 't', (c) => proxmox(c).bearerToken, undefined, 't'),
+  key('mcp_servers.proxmox.bearer_token_file', '/t', (c) => proxmox(c).bearerToken, undefined, 'held', {
+    files: { '/t': 'held\n' },
+  }),
+  key('mcp_servers.proxmox.profile', './mine.yaml', (c) => proxmox(c).profile, 'ry-ops-proxmox', './mine.yaml'),
+  key(
+    'mcp_servers.proxmox.settings',
+    '{node_name: pve, a: null}',
+    (c) => proxmox(c).settings,
+    {},
+    { node_name: 'pve', a: null },
+  ),
+  key('mcp_servers.proxmox.call_timeout_seconds', '9', (c) => proxmox(c).callTimeoutSeconds, 30, 9),
+  key('mcp_servers.proxmox.max_reply_kib', '64', (c) => proxmox(c).maxReplyKib, 4096, 64),
+  key('mcp_servers.proxmox.max_calls_at_once', '2', (c) => proxmox(c).maxCallsAtOnce, 8, 2),
+  key('mcp_servers.talos.enabled', 'true\n    endpoint: http://t', (c) => c.mcpServers.talos.enabled, false, true),
+  key('mcp_servers.talos.endpoint', 'http://t', (c) => c.mcpServers.talos.endpoint, undefined, 'http://t'),
+  key(
+    'worker_sizes',
+    '{tiny: {cpu: 1, memory_gb: 0.5, disk_gb: 9}, small: null}',
+    (c) => [...workerPolicy(c).sizes.values()].map((s) => [s.name, s.cpus, s.memoryGiB, s.diskGiB]),
+    [
+      ['small', 2, 4, 50],
+      ['medium', 4, 8, 100],
+      ['large', 8, 16, 200],
+      ['xlarge', 16, 32, 400],
+    ],
+    [
+      ['medium', 4, 8, 100],
+      ['large', 8, 16, 200],
+      ['xlarge', 16, 32, 400],
+      ['tiny', 1, 0.5, 9],
+    ],
+  ),
+  key('burst_workers.max_burst_workers', '3', (c) => workerPolicy(c).maxBurstWorkers, 10, 3),
+  key('burst_workers.max_per_request', '4', (c) => workerPolicy(c).maxPerRequest, 10, 4),
+  key('burst_workers.default_ttl_hours', '5', (c) => workerPolicy(c).defaultTtlHours, 24, 5),
+  key('burst_workers.min_ttl_hours', '2', (c) => workerPolicy(c).minTtlHours, 1, 2),
+  key('burst_workers.max_ttl_hours', '48', (c) => workerPolicy(c).maxTtlHours, 168, 48),
+  key('burst_workers.default_size', 'large', (c) => workerPolicy(c).defaultSize, 'medium', 'large'),
+  key(
+    'burst_workers.worker_label',
+    'a/b=c',
+    (c) => safetyPolicy(c).label,
+    { key: 'worker-type', value: 'burst' },
+    { key: 'a/b', value: 'c' },
+  ),
+  key('burst_workers.ttl_annotation', 'ttl', (c) => safetyPolicy(c).ttlAnnotation, 'worker-ttl', 'ttl'),
+  key('burst_workers.cleanup_interval_seconds', '30', reaperSchedule, '0 */5 * * * *', '*/30 * * * * *'),
+  key('burst_workers.name_prefix', 'tmp', (c) => workerPolicy(c).namePrefix, 'burst', 'tmp'),
+  key('burst_workers.labels', '{team: x}', (c) => workerPolicy(c).extraLabels, {}, { team: 'x' }),
+  key(
+    'join.method',
+    'none',
+    (c) => [c.join.method, joinTemplates(c).joinCommand === ''],
+    ['kubeadm', false],
+    ['none', true],
+  ),
+  key(
+    'join.user_data',
+    '"u {{ worker }}"',
+    (c) => joinTemplates(c).userData.slice(0, 14),
+    '#cloud-config\n',
+    'u {{ worker }}',
+  ),
+  key(
+    'join.join_command',
+    '"j {{ worker }}"',
+    (c) => joinTemplates(c).joinCommand.slice(0, 14),
+    'kubeadm join {',
+    'j {{ worker }}',
+  ),
+  key('join.endpoint', 'k8s.test:6443', (c) => c.join.endpoint, undefined, 'k8s.test:6443'),
+  key('join.ca_cert_hash', `sha256:${'a'.repeat(64)}`, (c) => c.join.caCertHash, undefined, `sha256:${'a'.repeat(64)}`),
+  key('join.token_ttl_minutes', '90', (c) => c.join.tokenTtlMinutes, 60, 90),
+  key(
+    'join.token_groups',
+    '["system:bootstrappers:x"]',
+    (c) => c.join.tokenGroups[0],
+    'system:bootstrappers:kubeadm:default-node-token',
+    'system:bootstrappers:x',
+  ),
+  key('join.timeout_minutes', '5', (c) => workerPolicy(c).joinTimeoutMs, 900_000, 300_000),
+  key('join.ready_timeout_minutes', '3', (c) => workerPolicy(c).readyTimeoutMs, 600_000, 180_000),
+  key(
+    'join.k3s.url',
+    'https://k:6443\n    token: t\n  method: k3s',
+    (c) => c.join.k3s.url,
+    undefined,
+    'https://k:6443',
+  ),
+  key('join.k3s.token', 't\n    url: https://k:6443\n  method: k3s', (c) => c.join.k3s.token, undefined, 't'),
+  key('join.k3s.token_file', '/t\n    url: https://k:6443\n  method: k3s', (c) => c.join.k3s.token, undefined, 'held', {
+    files: { '/t': 'held' },
+  }),
+  key('drain.grace_period_seconds', '-1', (c) => drainPolicy(c).gracePeriodSeconds, 300, -1),
+  key('drain.timeout_seconds', '60', (c) => drainPolicy(c).timeoutMs, 600_000, 60_000),
+  key('drain.ignore_daemonsets', 'false', (c) => drainPolicy(c).ignoreDaemonSets, true, false),
+  key('drain.delete_emptydir_data', 'false', (c) => drainPolicy(c).deleteEmptyDirData, true, false),
+  key('drain.force', 'true', (c) => drainPolicy(c).force, false, true),
+  key('drain.skip_wait_for_delete_seconds', '0', (c) => drainPolicy(c).skipWaitForDeleteMs, 30_000, 0),
+  key('drain.permanent_workers', 'true', (c) => drainPolicy(c).permanentWorkers, false, true),
+  key('drain.volume_detach_timeout_seconds', '5', (c) => drainPolicy(c).volumeDetachTimeoutMs, 120_000, 5000),
+  key('drain.max_evictions_at_once', '3', (c) => drainPolicy(c).maxEvictionsAtOnce, 20, 3),
+  key('safety.protect_permanent_workers', 'false', (c) => safetyPolicy(c).protectPermanentWorkers, true, false),
+  key('safety.require_drain_before_destroy', 'false', (c) => safetyPolicy(c).requireDrainBeforeDestroy, true, false),
+  key(
+    'safety.protected_worker_patterns',
+    "['^db-']",
+    (c) =>
+      ['db-1', 'master-1', 'permanent-2', 'x-master-1'].map((n) =>
+        safetyPolicy(c).protectedPatterns.some((p) => p.matches(n)),
+      ),
+    [false, true, true, false],
+    [true, false, false, false],
+  ),
+  key('schedules.reaper', '"*/2 * * * *"', reaperSchedule, '0 */5 * * * *', '*/2 * * * *'),
+  key(
+    'warnings.before_minutes',
+    '[10, 60, 10]',
+    (c) => reaperPolicy(c).warnBeforeMs,
+    [7_200_000, 1_800_000],
+    [3_600_000, 600_000],
+  ),
+  key('reaper.max_removals_at_once', '1', (c) => reaperPolicy(c).maxRemovalsAtOnce, 3, 1),
+  key('reaper.retry_after_minutes', '1', (c) => reaperPolicy(c).retryAfterMs, 600_000, 60_000),
+  key('engine.max_steps_at_once', '5', (c) => enginePolicy(c).maxStepsAtOnce, 20, 5),
+  key('engine.step_timeout_seconds', '50', (c) => enginePolicy(c).stepTimeoutMs, 60_000, 50_000),
+  key('engine.claim_seconds', '120', (c) => enginePolicy(c).claimMs, 90_000, 120_000),
+  key('engine.poll_seconds', '1', (c) => enginePolicy(c).pollMs, 2000, 1000),
+  key('engine.retry_base_seconds', '2', (c) => enginePolicy(c).retryBaseMs, 1000, 2000),
+  key('engine.retry_max_seconds', '30', (c) => enginePolicy(c).retryMaxMs, 60_000, 30_000),
+  key('slack.mode', 'http', (c) => c.slack.mode, NONE, 'http', { env: HTTP }),
+  key('slack.bot_token', 'xoxb-file', (c) => c.slack.botToken, NONE, 'xoxb-file', {
+    env: { ...ENV, SLACK_BOT_TOKEN: '' },
+  }),
+  key('slack.bot_token_file', '/t', (c) => c.slack.botToken, NONE, 'xoxb-held', {
+    env: { ...ENV, SLACK_BOT_TOKEN: '' },
+    files: { '/t': 'xoxb-held\n' },
+  }),
+  key('slack.app_token', 'xapp-file', (c) => c.slack.appToken, NONE, 'xapp-file', {
+    env: { ...ENV, SLACK_APP_TOKEN: '' },
+  }),
+  key('slack.app_token_file', '/t', (c) => c.slack.appToken, NONE, 'xapp-held', {
+    env: { ...ENV, SLACK_APP_TOKEN: '' },
+    files: { '/t': 'xapp-held\n' },
+  }),
+  key('slack.signing_secret', 's1', (c) => c.slack.signingSecret, undefined, 's1'),
+  key('slack.signing_secret_file', '/s', (c) => c.slack.signingSecret, undefined, 'held', { files: { '/s': 'held' } }),
+  key('slack.port', '8080', (c) => c.slack.port, 3000, 8080),
+  key('slack.channel', 'C0123', (c) => c.slack.channel, undefined, 'C0123'),
+  key('slack.channels', '[C0123]', (c) => accessPolicy(c).channels, [], ['C0123']),
+  ...(['viewer', 'operator', 'admin'] as const).flatMap((role) => [
+    key(`slack.roles.${role}.users`, '[U0123]', (c) => accessPolicy(c).roles[role].users, [], ['U0123']),
+    key(`slack.roles.${role}.groups`, '[ops]', (c) => accessPolicy(c).roles[role].groups, [], ['ops']),
+  ]),
+  key('slack.api_url', 'http://127.0.0.1:1/api/', (c) => c.slack.apiUrl, undefined, 'http://127.0.0.1:1/api/'),
+  key('database.path', '/d/b.sqlite', (c) => c.database.path, 'data/burst.sqlite', '/d/b.sqlite'),
+  key('logging.level', 'debug', (c) => c.logging.level, 'info', 'debug'),
+  key('monitoring.enabled', 'false', (c) => c.monitoring.enabled, true, false),
+  key('monitoring.host', '0.0.0.0', (c) => c.monitoring.host, '127.0.0.1', '0.0.0.0'),
+  key('monitoring.port', '0', (c) => c.monitoring.port, 9090, 0),
+];
+
+const readOrRefused = (yaml: string, { read, env, files }: Case): unknown => {
+  try {
+    return read(load(yaml, env ?? ENV, files));
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConfigError') return NONE;
+    throw error;
+  }
+};
+
+describe('every key has an effect', () => {
+  it.each(CASES)('%s', (_path, example) => {
+    expect(readOrRefused('', example)).toEqual(example.before);
+    expect(readOrRefused(example.yaml, example)).toEqual(example.expected);
+    expect(example.expected).not.toEqual(example.before);
+  });
+
+  it('and no key is left out of the table', () => {
+    expect(CASES.map(([path]) => path).sort()).toEqual(
+      leafPaths(fileSchema)
+        .map((path) => path.join('.'))
+        .sort(),
+    );
+  });
+});
+
+describe('config/burst.yaml', () => {
+  const text = readFileSync(new URL('../../../config/burst.yaml', import.meta.url), 'utf8');
+  // `#key: value` shows a key that has no default; `# ` is prose.
+  const uncommented = text.replace(/^( *)#(?! )/gm, '$1');
+  const paths = (value: unknown, known: ReadonlySet<string>, prefix = ''): string[] => {
+    if (known.has(prefix) || typeof value !== 'object' || value === null) return [prefix];
+    return Object.entries(value).flatMap(([name, child]) =>
+      paths(child, known, prefix === '' ? name : `${prefix}.${name}`),
+    );
+  };
+
+  it('documents every key, and no other', () => {
+    const known = leafPaths(fileSchema).map((path) => path.join('.'));
+    expect(paths(parse(uncommented), new Set(known)).sort()).toEqual([...known].sort());
+  });
+
+  it('shows the defaults', () => {
+    expect(load(text)).toEqual(load(''));
+  });
+});
