@@ -70,7 +70,8 @@ export type RunData = {
   readonly vmGone?: boolean;
   readonly podsToMove?: number;
   readonly podsMoved?: number;
-  readonly forceSignalled?: boolean;
+  /** What people were told a blocked removal waits for. */
+  readonly toldOf?: string;
 };
 
 export type Run = {

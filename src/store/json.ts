@@ -35,7 +35,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   vmGone: z.boolean().exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
-  forceSignalled: z.boolean().exactOptional(),
+  toldOf: z.string().exactOptional(),
 });
 
 export const blockedSchema: z.ZodType<Blocked> = z.object({

@@ -83,7 +83,8 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
         });
     } else if (type === 'overflow') options(e['options'], `${at}/options`, 5, true);
     else if (type === 'radio_buttons' || type === 'checkboxes') options(e['options'], `${at}/options`, 10, false);
-    else if (type === 'plain_text_input') maybe(e['initial_value'], () => words(e['initial_value'], `${at}/initial_value`, 3000, 0));
+    else if (type === 'plain_text_input')
+      maybe(e['initial_value'], () => words(e['initial_value'], `${at}/initial_value`, 3000, 0));
     else if (type === 'number_input' && typeof e['is_decimal_allowed'] !== 'boolean')
       bad(`${at}/is_decimal_allowed`, 'missing required field');
     else if (type === 'datepicker')
@@ -121,7 +122,8 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
   const task = (b: Rec, at: string): void => {
     words(b['task_id'], `${at}/task_id`, 255);
     words(b['title'], `${at}/title`, 255);
-    if (!['pending', 'in_progress', 'complete', 'error'].includes(str(b['status']))) bad(`${at}/status`, 'invalid status');
+    if (!['pending', 'in_progress', 'complete', 'error'].includes(str(b['status'])))
+      bad(`${at}/status`, 'invalid status');
     for (const key of ['details', 'output']) maybe(b[key], () => richText(b[key], `${at}/${key}`));
   };
   const block = (v: unknown, at: string): void => {
@@ -130,22 +132,29 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
     const ids = new Set<string>();
     maybe(b['block_id'], () => {
       words(b['block_id'], `${at}/block_id`, 255);
-      if (blockIds.has(str(b['block_id']))) bad(`${at}/block_id`, `\`block_id\` "${str(b['block_id'])}" already exists`);
+      if (blockIds.has(str(b['block_id'])))
+        bad(`${at}/block_id`, `\`block_id\` "${str(b['block_id'])}" already exists`);
       blockIds.add(str(b['block_id']));
     });
     const rowType = ['raw_text', 'raw_number', 'rich_text'];
     if (type === 'section') {
       if (b['text'] === undefined && b['fields'] === undefined) bad(at, 'missing required field: text or fields');
       maybe(b['text'], () => text(b['text'], `${at}/text`, 3000));
-      maybe(b['fields'], () => items(b['fields'], `${at}/fields`, 10).forEach((f, i) => text(f, `${at}/fields/${String(i)}`, 2000)));
+      maybe(b['fields'], () =>
+        items(b['fields'], `${at}/fields`, 10).forEach((f, i) => text(f, `${at}/fields/${String(i)}`, 2000)),
+      );
       maybe(b['accessory'], () => element(b['accessory'], `${at}/accessory`, inSection, ids));
     } else if (type === 'header') text(b['text'], `${at}/text`, 150, true);
     else if (type === 'divider') return;
     else if (type === 'actions')
-      items(b['elements'], `${at}/elements`, 25).forEach((e, i) => element(e, `${at}/elements/${String(i)}`, inActions, ids));
+      items(b['elements'], `${at}/elements`, 25).forEach((e, i) =>
+        element(e, `${at}/elements/${String(i)}`, inActions, ids),
+      );
     else if (type === 'context')
       items(b['elements'], `${at}/elements`, 10).forEach((e, i) =>
-        rec(e)['type'] === 'image' ? image(rec(e), `${at}/elements/${String(i)}`) : text(e, `${at}/elements/${String(i)}`, 3000),
+        rec(e)['type'] === 'image'
+          ? image(rec(e), `${at}/elements/${String(i)}`)
+          : text(e, `${at}/elements/${String(i)}`, 3000),
       );
     else if (type === 'input') {
       text(b['label'], `${at}/label`, 2000, true);
@@ -158,16 +167,24 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
     else if (type === 'data_table') {
       words(b['caption'], `${at}/caption`, 2000);
       cells(b, at, 20_000, rowType);
-    } else if ((type === 'plan' || type === 'task_card') && surface !== 'message') bad(`${at}/type`, `unsupported type: ${type}`);
+    } else if ((type === 'plan' || type === 'task_card') && surface !== 'message')
+      bad(`${at}/type`, `unsupported type: ${type}`);
     else if (type === 'plan') {
       words(b['title'], `${at}/title`, 255);
-      maybe(b['tasks'], () => items(b['tasks'], `${at}/tasks`, 50, 0).forEach((t, i) => task(rec(t), `${at}/tasks/${String(i)}`)));
+      maybe(b['tasks'], () =>
+        items(b['tasks'], `${at}/tasks`, 50, 0).forEach((t, i) => task(rec(t), `${at}/tasks/${String(i)}`)),
+      );
     } else if (type === 'task_card') task(b, at);
     else if (type === 'alert') text(b['text'], `${at}/text`, 3000);
     else if (type === 'card') {
-      if (['title', 'body', 'hero_image', 'actions'].every((key) => b[key] === undefined)) bad(at, 'card has no content');
+      if (['title', 'body', 'hero_image', 'actions'].every((key) => b[key] === undefined))
+        bad(at, 'card has no content');
       for (const key of ['title', 'subtitle', 'body']) maybe(b[key], () => text(b[key], `${at}/${key}`, 3000));
-      maybe(b['actions'], () => items(b['actions'], `${at}/actions`, 25).forEach((e, i) => element(e, `${at}/actions/${String(i)}`, ['button'], ids)));
+      maybe(b['actions'], () =>
+        items(b['actions'], `${at}/actions`, 25).forEach((e, i) =>
+          element(e, `${at}/actions/${String(i)}`, ['button'], ids),
+        ),
+      );
     } else if (type === 'container')
       items(b['child_blocks'], `${at}/child_blocks`, 50).forEach((child, i) => {
         const where = `${at}/child_blocks/${String(i)}`;

@@ -10,7 +10,13 @@ import { validateBlocks } from './blocks.ts';
 import { list, parsed, rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 
-export type SlackOptions = { clock: SandboxClock; port?: number; users?: PageUser[]; rateLimits?: boolean; requestUrl?: string };
+export type SlackOptions = {
+  clock: SandboxClock;
+  port?: number;
+  users?: PageUser[];
+  rateLimits?: boolean;
+  requestUrl?: string;
+};
 type Message = PageMessage & { to: string | undefined };
 type View = Rec & { id: string; hash: string; user: string };
 type Envelope = { id: string; type: string; payload: Rec; attempt: number; done: (ack: Rec) => void };
@@ -28,7 +34,13 @@ class ApiError extends Error {
     this.details = details;
   }
 }
-const person = (id: string, name: string, realName: string, role: string): PageUser => ({ id, name, realName, role, isBot: false });
+const person = (id: string, name: string, realName: string, role: string): PageUser => ({
+  id,
+  name,
+  realName,
+  role,
+  isBot: false,
+});
 const seed = [
   person('U0OPERATOR1', 'olga', 'Olga Operator', 'operator'),
   person('U0ADMIN0001', 'ada', 'Ada Admin', 'admin'),
@@ -46,7 +58,9 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const channels = [
     { id: 'C0BURST0001', name: 'burst', kind: 'channel' as const, user: '' },
     { id: 'C0GENERAL01', name: 'general', kind: 'channel' as const, user: '' },
-    ...users.filter((u) => !u.isBot).map((u) => ({ id: `D${u.id.slice(1)}`, name: u.name, kind: 'im' as const, user: u.id })),
+    ...users
+      .filter((u) => !u.isBot)
+      .map((u) => ({ id: `D${u.id.slice(1)}`, name: u.name, kind: 'im' as const, user: u.id })),
   ];
   const messages: Message[] = [];
   const calls: SlackCall[] = [];
@@ -103,7 +117,17 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     const threadTs = str(a['thread_ts']) || undefined;
     const where = channel(a['channel']);
     const body = content(a);
-    const m: Message = { channel: where, ts: ts(), threadTs, userId, ...body, ephemeral: to !== undefined, edited: false, replyCount: 0, to };
+    const m: Message = {
+      channel: where,
+      ts: ts(),
+      threadTs,
+      userId,
+      ...body,
+      ephemeral: to !== undefined,
+      edited: false,
+      replyCount: 0,
+      to,
+    };
     const parent = messages.find((p) => p.channel === m.channel && p.ts === threadTs);
     if (parent && to === undefined) parent.replyCount++;
     messages.push(m);
@@ -111,7 +135,12 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     return m;
   };
   const shown = (m: Message): Rec => ({
-    type: 'message', user: m.userId, ...(m.userId === bot.id ? { bot_id: 'B0BURSTBOT1' } : {}), ts: m.ts, text: m.text, blocks: m.blocks,
+    type: 'message',
+    user: m.userId,
+    ...(m.userId === bot.id ? { bot_id: 'B0BURSTBOT1' } : {}),
+    ts: m.ts,
+    text: m.text,
+    blocks: m.blocks,
     ...(m.threadTs === undefined ? {} : { thread_ts: m.threadTs }),
   });
   const own = (a: Rec, error: string): Message => {
@@ -122,7 +151,9 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     return m;
   };
   const edit = (m: Message, a: Rec): void => {
-    Object.assign(m, content({ ...a, blocks: a['blocks'] ?? (a['text'] === undefined ? m.blocks : []) }), { edited: true });
+    Object.assign(m, content({ ...a, blocks: a['blocks'] ?? (a['text'] === undefined ? m.blocks : []) }), {
+      edited: true,
+    });
     changed();
   };
   const view = (v: unknown, userId: string, previous?: View): View => {
@@ -132,16 +163,29 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     const blocks = checked(r['blocks'], modal ? 'modal' : 'home');
     const wrong: string[] = [];
     for (const key of ['title', 'submit', 'close'])
-      if (modal && (r[key] === undefined ? key === 'title' : !/^[^]{1,24}$/.test(str(rec(r[key])['text'])))) wrong.push(`/${key}`);
+      if (modal && (r[key] === undefined ? key === 'title' : !/^[^]{1,24}$/.test(str(rec(r[key])['text']))))
+        wrong.push(`/${key}`);
     if (modal && r['submit'] === undefined && blocks.some((b) => rec(b)['type'] === 'input')) wrong.push('/submit');
     if (str(r['private_metadata']).length > 3000) wrong.push('/private_metadata');
     if (str(r['callback_id']).length > 255) wrong.push('/callback_id');
     if (wrong.length > 0)
-      throw new ApiError('invalid_arguments', { response_metadata: { messages: wrong.map((p) => `[ERROR] invalid [json-pointer:/view${p}]`) } });
+      throw new ApiError('invalid_arguments', {
+        response_metadata: { messages: wrong.map((p) => `[ERROR] invalid [json-pointer:/view${p}]`) },
+      });
     if (JSON.stringify(r).length > 250_000) throw new ApiError('view_too_large');
     return {
-      callback_id: '', private_metadata: '', ...r, blocks, id: previous?.id ?? id('V'), hash: `${ts()}.h`, user: userId, team_id: TEAM,
-      app_id: 'A0BURST0001', bot_id: 'B0BURSTBOT1', state: { values: {} }, root_view_id: previous?.['root_view_id'] ?? null,
+      callback_id: '',
+      private_metadata: '',
+      ...r,
+      blocks,
+      id: previous?.id ?? id('V'),
+      hash: `${ts()}.h`,
+      user: userId,
+      team_id: TEAM,
+      app_id: 'A0BURST0001',
+      bot_id: 'B0BURSTBOT1',
+      state: { values: {} },
+      root_view_id: previous?.['root_view_id'] ?? null,
       previous_view_id: previous?.['previous_view_id'] ?? null,
     };
   };
@@ -156,7 +200,10 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const modals = (): View[] => [...stacks.values()].flat();
   const replace = (old: View, v: unknown): View => {
     const made = view(v, old.user, old);
-    stacks.set(old.user, (stacks.get(old.user) ?? []).map((x) => (x.id === old.id ? made : x)));
+    stacks.set(
+      old.user,
+      (stacks.get(old.user) ?? []).map((x) => (x.id === old.id ? made : x)),
+    );
     if (homes.get(old.user)?.id === old.id) homes.set(old.user, made);
     changed();
     return made;
@@ -169,17 +216,39 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     return t.user;
   };
   const member = (u: PageUser): Rec => ({
-    id: u.id, team_id: TEAM, name: u.name, real_name: u.realName, is_bot: u.isBot, deleted: false, tz: 'Etc/UTC',
+    id: u.id,
+    team_id: TEAM,
+    name: u.name,
+    real_name: u.realName,
+    is_bot: u.isBot,
+    deleted: false,
+    tz: 'Etc/UTC',
     profile: { real_name: u.realName, display_name: u.name },
   });
-  const groups = [{ id: 'S0OPERATORS', handle: 'burst-operators', role: 'operator' }, { id: 'S0ADMINS001', handle: 'burst-admins', role: 'admin' }];
-  const conversation = (c: (typeof channels)[number]): Rec =>
-    ({ id: c.id, name: c.name, is_channel: c.kind === 'channel', is_im: c.kind === 'im', user: c.user, is_member: true });
+  const groups = [
+    { id: 'S0OPERATORS', handle: 'burst-operators', role: 'operator' },
+    { id: 'S0ADMINS001', handle: 'burst-admins', role: 'admin' },
+  ];
+  const conversation = (c: (typeof channels)[number]): Rec => ({
+    id: c.id,
+    name: c.name,
+    is_channel: c.kind === 'channel',
+    is_im: c.kind === 'im',
+    user: c.user,
+    is_member: true,
+  });
   const newest = (a: Rec): Message[] => messages.filter((m) => m.channel === channel(a['channel']) && !m.ephemeral);
 
   const methods: Record<string, (a: Rec) => Rec> = {
     'api.test': () => ({}),
-    'auth.test': () => ({ url: base, team: 'Sandbox', user: 'burst', team_id: TEAM, user_id: bot.id, bot_id: 'B0BURSTBOT1' }),
+    'auth.test': () => ({
+      url: base,
+      team: 'Sandbox',
+      user: 'burst',
+      team_id: TEAM,
+      user_id: bot.id,
+      bot_id: 'B0BURSTBOT1',
+    }),
     'apps.connections.open': () => ({ url: `${base.replace('http', 'ws')}/socket` }),
     'chat.postMessage': (a) => {
       const m = post(a, bot.id);
@@ -197,14 +266,19 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       changed();
       return { channel: m.channel, ts: m.ts };
     },
-    'chat.getPermalink': (a) => ({ channel: channel(a['channel']), permalink: `${base}/archives/${channel(a['channel'])}/p${str(a['message_ts']).replace('.', '')}` }),
+    'chat.getPermalink': (a) => ({
+      channel: channel(a['channel']),
+      permalink: `${base}/archives/${channel(a['channel'])}/p${str(a['message_ts']).replace('.', '')}`,
+    }),
     'views.open': (a) => ({ view: push(a['view'], trigger(a['trigger_id']), []) }),
     'views.push': (a) => {
       const who = trigger(a['trigger_id']);
       return { view: push(a['view'], who, stacks.get(who) ?? []) };
     },
     'views.update': (a) => {
-      const old = [...modals(), ...homes.values()].find((v) => v.id === a['view_id'] || (a['external_id'] !== undefined && v['external_id'] === a['external_id']));
+      const old = [...modals(), ...homes.values()].find(
+        (v) => v.id === a['view_id'] || (a['external_id'] !== undefined && v['external_id'] === a['external_id']),
+      );
       if (!old) throw new ApiError('not_found');
       if (a['hash'] !== undefined && a['hash'] !== old.hash) throw new ApiError('hash_conflict');
       return { view: replace(old, a['view']) };
@@ -218,15 +292,37 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       changed();
       return { view: made };
     },
-    'conversations.list': () => ({ channels: channels.filter((c) => c.kind === 'channel').map(conversation), response_metadata: { next_cursor: '' } }),
-    'conversations.info': (a) => ({ channel: channels.filter((c) => c.id === channel(a['channel'])).map(conversation)[0] }),
+    'conversations.list': () => ({
+      channels: channels.filter((c) => c.kind === 'channel').map(conversation),
+      response_metadata: { next_cursor: '' },
+    }),
+    'conversations.info': (a) => ({
+      channel: channels.filter((c) => c.id === channel(a['channel'])).map(conversation)[0],
+    }),
     'conversations.open': (a) => ({ channel: { id: channel(user(a['users']).id) } }),
-    'conversations.members': (a) => ({ members: channel(a['channel']).startsWith('D') ? [bot.id, channels.find((c) => c.id === a['channel'])?.user] : users.map((u) => u.id) }),
-    'conversations.history': (a) => ({ messages: newest(a).filter((m) => m.threadTs === undefined).reverse().map(shown), has_more: false }),
-    'conversations.replies': (a) => ({ messages: newest(a).filter((m) => m.ts === a['ts'] || m.threadTs === a['ts']).map(shown), has_more: false }),
+    'conversations.members': (a) => ({
+      members: channel(a['channel']).startsWith('D')
+        ? [bot.id, channels.find((c) => c.id === a['channel'])?.user]
+        : users.map((u) => u.id),
+    }),
+    'conversations.history': (a) => ({
+      messages: newest(a)
+        .filter((m) => m.threadTs === undefined)
+        .reverse()
+        .map(shown),
+      has_more: false,
+    }),
+    'conversations.replies': (a) => ({
+      messages: newest(a)
+        .filter((m) => m.ts === a['ts'] || m.threadTs === a['ts'])
+        .map(shown),
+      has_more: false,
+    }),
     'users.list': () => ({ members: users.map(member), response_metadata: { next_cursor: '' } }),
     'users.info': (a) => ({ user: member(user(a['user'])) }),
-    'usergroups.list': () => ({ usergroups: groups.map((g) => ({ id: g.id, handle: g.handle, name: g.handle, team_id: TEAM })) }),
+    'usergroups.list': () => ({
+      usergroups: groups.map((g) => ({ id: g.id, handle: g.handle, name: g.handle, team_id: TEAM })),
+    }),
     'usergroups.users.list': (a) => {
       const g = groups.find((x) => x.id === a['usergroup']);
       if (!g) throw new ApiError('no_such_subteam');
@@ -239,7 +335,16 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     const socket = open[next++ % Math.max(1, open.length)];
     if (!socket || !pending.has(e.id)) return;
     const slow = e.type !== 'events_api';
-    socket.send(JSON.stringify({ envelope_id: e.id, type: e.type, payload: e.payload, accepts_response_payload: slow, retry_attempt: e.attempt, retry_reason: e.attempt > 0 ? 'timeout' : '' }));
+    socket.send(
+      JSON.stringify({
+        envelope_id: e.id,
+        type: e.type,
+        payload: e.payload,
+        accepts_response_payload: slow,
+        retry_attempt: e.attempt,
+        retry_reason: e.attempt > 0 ? 'timeout' : '',
+      }),
+    );
     e.attempt++;
     if (e.attempt < 4) setTimeout(() => send(e), ACK_MS).unref();
     else setTimeout(() => pending.delete(e.id), ACK_MS).unref();
@@ -249,11 +354,22 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     if (options.requestUrl !== undefined) {
       const form = type === 'slash_commands' ? payload : { payload: JSON.stringify(payload) };
       const json = type === 'events_api';
-      const body = json ? JSON.stringify(payload) : new URLSearchParams(Object.entries(form).map(([k, v]) => [k, str(v)])).toString();
+      const body = json
+        ? JSON.stringify(payload)
+        : new URLSearchParams(Object.entries(form).map(([k, v]) => [k, str(v)])).toString();
       const at = String(Math.floor(Date.now() / 1000));
       const signature = `v0=${createHmac('sha256', signingSecret).update(`v0:${at}:${body}`).digest('hex')}`;
-      const headers = { 'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded', 'x-slack-request-timestamp': at, 'x-slack-signature': signature };
-      const answer = await fetch(options.requestUrl, { method: 'POST', headers, body, signal: AbortSignal.timeout(ACK_MS) }).catch(() => undefined);
+      const headers = {
+        'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
+        'x-slack-request-timestamp': at,
+        'x-slack-signature': signature,
+      };
+      const answer = await fetch(options.requestUrl, {
+        method: 'POST',
+        headers,
+        body,
+        signal: AbortSignal.timeout(ACK_MS),
+      }).catch(() => undefined);
       if (answer?.ok !== true) return undefined;
       const reply = await answer.text();
       const value = parsed(reply);
@@ -273,7 +389,13 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   };
   const respondAt = (userId: string, where: string, messageTs = ''): string => {
     const key = randomUUID();
-    responses.set(key, { user: userId, channel: where, ts: messageTs, uses: 0, untilMs: options.clock.now() + 1_800_000 });
+    responses.set(key, {
+      user: userId,
+      channel: where,
+      ts: messageTs,
+      uses: 0,
+      untilMs: options.clock.now() + 1_800_000,
+    });
     return `${base}/response/${key}`;
   };
   const respond = (r: { user: string; channel: string; ts: string }, a: Rec): void => {
@@ -284,9 +406,26 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     } else if (a['replace_original'] === true && old) edit(old, a);
     else post({ ...a, channel: r.channel }, bot.id, a['response_type'] === 'in_channel' ? undefined : r.user);
   };
-  const common = (u: PageUser): Rec => ({ team: { id: TEAM, domain: 'sandbox' }, user: { id: u.id, username: u.name, name: u.name, team_id: TEAM }, api_app_id: 'A0BURST0001', token: 'sandbox', enterprise: null, is_enterprise_install: false });
+  const common = (u: PageUser): Rec => ({
+    team: { id: TEAM, domain: 'sandbox' },
+    user: { id: u.id, username: u.name, name: u.name, team_id: TEAM },
+    api_app_id: 'A0BURST0001',
+    token: 'sandbox',
+    enterprise: null,
+    is_enterprise_install: false,
+  });
   const event = (e: Rec): Promise<Rec | undefined> =>
-    deliver('events_api', { type: 'event_callback', team_id: TEAM, api_app_id: 'A0BURST0001', event_id: id('Ev'), event_time: Math.floor(options.clock.now() / 1000), authorizations: [{ team_id: TEAM, user_id: bot.id, is_bot: true, enterprise_id: null, is_enterprise_install: false }], event: e });
+    deliver('events_api', {
+      type: 'event_callback',
+      team_id: TEAM,
+      api_app_id: 'A0BURST0001',
+      event_id: id('Ev'),
+      event_time: Math.floor(options.clock.now() / 1000),
+      authorizations: [
+        { team_id: TEAM, user_id: bot.id, is_bot: true, enterprise_id: null, is_enterprise_install: false },
+      ],
+      event: e,
+    });
   const context = (c: Rec, u: PageUser): Rec => {
     if (c['type'] === 'view') {
       const v = [...(stacks.get(u.id) ?? []), ...[homes.get(u.id)]].find((x) => x?.id === c['viewId']);
@@ -295,7 +434,12 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     }
     const m = messages.find((x) => x.channel === c['channel'] && x.ts === c['ts'] && (x.to ?? u.id) === u.id);
     if (!m) throw new ApiError('message_not_found');
-    return { container: { type: 'message', message_ts: m.ts, channel_id: m.channel, is_ephemeral: m.ephemeral }, channel: { id: m.channel, name: channels.find((x) => x.id === m.channel)?.name }, message: shown(m), response_url: respondAt(u.id, m.channel, m.ts) };
+    return {
+      container: { type: 'message', message_ts: m.ts, channel_id: m.channel, is_ephemeral: m.ephemeral },
+      channel: { id: m.channel, name: channels.find((x) => x.id === m.channel)?.name },
+      message: shown(m),
+      response_url: respondAt(u.id, m.channel, m.ts),
+    };
   };
   const trouble = { ok: false, error: 'We had some trouble connecting. Try again?' };
   const page: Record<string, (b: Rec, u: PageUser) => Promise<Rec>> = {
@@ -303,21 +447,53 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       const [, command = '', text = ''] = /^\s*(\/\S+)\s*([^]*)$/.exec(str(b['text'])) ?? [];
       if (command !== '/burst') return { ok: false, error: `${command || str(b['text'])} is not a valid command.` };
       const where = channel(b['channel']);
-      const ack = await deliver('slash_commands', { token: 'sandbox', team_id: TEAM, team_domain: 'sandbox', channel_id: where, channel_name: channels.find((c) => c.id === where)?.name, user_id: u.id, user_name: u.name, command, text, api_app_id: 'A0BURST0001', is_enterprise_install: 'false', response_url: respondAt(u.id, where), trigger_id: grant(u.id) });
-      if (ack === undefined) post({ channel: where, text: `${command} failed because the app did not respond (operation_timeout)` }, 'USLACKBOT', u.id);
-      else if (ack['text'] !== undefined || ack['blocks'] !== undefined) respond({ user: u.id, channel: where, ts: '' }, ack);
+      const ack = await deliver('slash_commands', {
+        token: 'sandbox',
+        team_id: TEAM,
+        team_domain: 'sandbox',
+        channel_id: where,
+        channel_name: channels.find((c) => c.id === where)?.name,
+        user_id: u.id,
+        user_name: u.name,
+        command,
+        text,
+        api_app_id: 'A0BURST0001',
+        is_enterprise_install: 'false',
+        response_url: respondAt(u.id, where),
+        trigger_id: grant(u.id),
+      });
+      if (ack === undefined)
+        post(
+          { channel: where, text: `${command} failed because the app did not respond (operation_timeout)` },
+          'USLACKBOT',
+          u.id,
+        );
+      else if (ack['text'] !== undefined || ack['blocks'] !== undefined)
+        respond({ user: u.id, channel: where, ts: '' }, ack);
       return { ok: true };
     },
     '/message': async (b, u) => {
       const m = post({ channel: b['channel'], text: b['text'], thread_ts: b['threadTs'] }, u.id);
-      void event({ ...shown(m), channel: m.channel, channel_type: m.channel.startsWith('D') ? 'im' : 'channel', event_ts: m.ts });
+      void event({
+        ...shown(m),
+        channel: m.channel,
+        channel_type: m.channel.startsWith('D') ? 'im' : 'channel',
+        event_ts: m.ts,
+      });
       return { ok: true };
     },
     '/action': async (b, u) => {
       const where = context(rec(b['container']), u);
       const state = { values: rec(b['state']) };
       if (where['view'] !== undefined) where['view'] = { ...rec(where['view']), state };
-      const ack = await deliver('interactive', { type: 'block_actions', ...common(u), ...where, trigger_id: grant(u.id), state, actions: [{ ...rec(b['action']), action_ts: ts() }] });
+      const ack = await deliver('interactive', {
+        type: 'block_actions',
+        ...common(u),
+        ...where,
+        trigger_id: grant(u.id),
+        state,
+        actions: [{ ...rec(b['action']), action_ts: ts() }],
+      });
       return ack === undefined ? trouble : { ok: true };
     },
     '/view/submit': async (b, u) => {
@@ -328,11 +504,21 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       for (const item of list(v['blocks']).map(rec)) {
         if (item['type'] !== 'input' || item['optional'] === true) continue;
         const given = Object.values(rec(values[str(item['block_id'])])).some((e) =>
-          Object.entries(rec(e)).some(([k, x]) => k !== 'type' && x !== null && x !== undefined && x !== '' && !(Array.isArray(x) && x.length === 0)));
+          Object.entries(rec(e)).some(
+            ([k, x]) =>
+              k !== 'type' && x !== null && x !== undefined && x !== '' && !(Array.isArray(x) && x.length === 0),
+          ),
+        );
         if (!given) errors[str(item['block_id'])] = 'Please complete this required field.';
       }
       if (Object.keys(errors).length > 0) return { ok: false, errors };
-      const ack = await deliver('interactive', { type: 'view_submission', ...common(u), view: { ...v, state: { values } }, trigger_id: grant(u.id), response_urls: [] });
+      const ack = await deliver('interactive', {
+        type: 'view_submission',
+        ...common(u),
+        view: { ...v, state: { values } },
+        trigger_id: grant(u.id),
+        response_urls: [],
+      });
       if (ack === undefined) return trouble;
       const stack = stacks.get(u.id) ?? [];
       if (ack['response_action'] === 'errors') return { ok: false, errors: rec(ack['errors']) };
@@ -346,30 +532,69 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       const stack = stacks.get(u.id) ?? [];
       const closed = stack.filter((x) => b['all'] === true || x.id === b['viewId']);
       if (closed.length === 0) return { ok: false, error: 'view_not_found' };
-      stacks.set(u.id, stack.filter((x) => !closed.includes(x)));
+      stacks.set(
+        u.id,
+        stack.filter((x) => !closed.includes(x)),
+      );
       for (const v of closed)
-        if (v['notify_on_close'] === true) void deliver('interactive', { type: 'view_closed', ...common(u), view: v, is_cleared: b['all'] === true });
+        if (v['notify_on_close'] === true)
+          void deliver('interactive', { type: 'view_closed', ...common(u), view: v, is_cleared: b['all'] === true });
       changed();
       return { ok: true };
     },
     '/home/open': async (_b, u) => {
       const view_ = homes.get(u.id);
-      void event({ type: 'app_home_opened', user: u.id, channel: channel(u.id), tab: 'home', event_ts: ts(), ...(view_ ? { view: view_ } : {}) });
+      void event({
+        type: 'app_home_opened',
+        user: u.id,
+        channel: channel(u.id),
+        tab: 'home',
+        event_ts: ts(),
+        ...(view_ ? { view: view_ } : {}),
+      });
       return { ok: true };
     },
     '/options': async (b, u) => {
-      const ack = await deliver('interactive', { type: 'block_suggestion', ...common(u), ...context(rec(b['container']), u), block_id: b['blockId'], action_id: b['actionId'], value: b['value'] });
+      const ack = await deliver('interactive', {
+        type: 'block_suggestion',
+        ...common(u),
+        ...context(rec(b['container']), u),
+        block_id: b['blockId'],
+        action_id: b['actionId'],
+        value: b['value'],
+      });
       return ack === undefined ? trouble : { ok: true, options: ack['options'] ?? [] };
     },
   };
-  const pageView = (v: View): Rec => ({ id: v.id, type: v['type'], title: str(rec(v['title'])['text']), submit: rec(v['submit'])['text'], close: rec(v['close'])['text'], blocks: v['blocks'], callbackId: v['callback_id'], hash: v.hash });
+  const pageView = (v: View): Rec => ({
+    id: v.id,
+    type: v['type'],
+    title: str(rec(v['title'])['text']),
+    submit: rec(v['submit'])['text'],
+    close: rec(v['close'])['text'],
+    blocks: v['blocks'],
+    callbackId: v['callback_id'],
+    hash: v.hash,
+  });
   const state = (u: PageUser): Rec => {
-    const seen = channels.filter((c) => c.kind === 'channel' || c.user === u.id).map(({ id: i, name, kind }) => ({ id: i, name, kind }));
+    const seen = channels
+      .filter((c) => c.kind === 'channel' || c.user === u.id)
+      .map(({ id: i, name, kind }) => ({ id: i, name, kind }));
     const home = homes.get(u.id);
     return {
-      me: u, users, channels: seen, commands: [{ command: '/burst', description: 'Temporary cluster workers', usageHint: '[list | provision | drain | destroy | help]' }],
+      me: u,
+      users,
+      channels: seen,
+      commands: [
+        {
+          command: '/burst',
+          description: 'Temporary cluster workers',
+          usageHint: '[list | provision | drain | destroy | help]',
+        },
+      ],
       messages: messages.filter((m) => seen.some((c) => c.id === m.channel) && (m.to ?? u.id) === u.id),
-      modals: (stacks.get(u.id) ?? []).map(pageView), home: home ? pageView(home) : undefined,
+      modals: (stacks.get(u.id) ?? []).map(pageView),
+      home: home ? pageView(home) : undefined,
     };
   };
 
@@ -377,7 +602,8 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   app.use(express.json({ limit: '5mb' }), express.urlencoded({ extended: false, limit: '5mb' }));
   app.post('/response/:key', (req, res) => {
     const r = responses.get(req.params.key);
-    if (!r || r.uses >= 5 || options.clock.now() > r.untilMs) return void res.status(404).json({ ok: false, error: r ? 'used_url' : 'expired_url' });
+    if (!r || r.uses >= 5 || options.clock.now() > r.untilMs)
+      return void res.status(404).json({ ok: false, error: r ? 'used_url' : 'expired_url' });
     r.uses++;
     try {
       respond(r, rec(req.body));
@@ -389,12 +615,18 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   });
   app.all('/api/:method', (req, res) => {
     const method = req.params.method;
-    const args = Object.fromEntries(Object.entries({ ...rec(req.query), ...rec(req.body) }).map(([k, v]) => [k, ['text', 'private_metadata'].includes(k) ? v : parsed(v)]));
+    const args = Object.fromEntries(
+      Object.entries({ ...rec(req.query), ...rec(req.body) }).map(([k, v]) => [
+        k,
+        ['text', 'private_metadata'].includes(k) ? v : parsed(v),
+      ]),
+    );
     const token = req.headers.authorization?.replace(/^Bearer /i, '') ?? args['token'];
     delete args['token'];
     calls.push({ method, args });
     res.setHeader('x-oauth-scopes', 'commands,chat:write,chat:write.public,users:read,usergroups:read,files:write');
-    const limited = (seconds: number): void => void res.status(429).set('Retry-After', String(seconds)).json({ ok: false, error: 'ratelimited' });
+    const limited = (seconds: number): void =>
+      void res.status(429).set('Retry-After', String(seconds)).json({ ok: false, error: 'ratelimited' });
     try {
       const f = forced.get(method);
       if (f && f.left-- > 0) {
@@ -403,7 +635,8 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       }
       const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
       if (!run) throw new ApiError('unknown_method');
-      if (method !== 'api.test' && token !== (method === 'apps.connections.open' ? appToken : botToken)) throw new ApiError(token === undefined ? 'not_authed' : 'invalid_auth');
+      if (method !== 'api.test' && token !== (method === 'apps.connections.open' ? appToken : botToken))
+        throw new ApiError(token === undefined ? 'not_authed' : 'invalid_auth');
       if (options.rateLimits === true && method === 'chat.postMessage') {
         const recent = (posts.get(str(args['channel'])) ?? []).filter((t) => t > Date.now() - 5000);
         if (recent.length >= 5) return limited(1);
@@ -427,7 +660,14 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       pending.delete(str(ack['envelope_id']));
       e?.done(rec(ack['payload']));
     });
-    socket.send(JSON.stringify({ type: 'hello', num_connections: sockets.size, connection_info: { app_id: 'A0BURST0001' }, debug_info: { host: 'sandbox' } }));
+    socket.send(
+      JSON.stringify({
+        type: 'hello',
+        num_connections: sockets.size,
+        connection_info: { app_id: 'A0BURST0001' },
+        debug_info: { host: 'sandbox' },
+      }),
+    );
     for (const e of pending.values()) if (e.attempt === 0) send(e);
   });
   const pings = setInterval(() => sockets.forEach((s) => s.ping()), 10_000);
@@ -437,7 +677,10 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   });
   base = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   return {
-    apiUrl: `${base}/api/`, botToken, appToken, signingSecret,
+    apiUrl: `${base}/api/`,
+    botToken,
+    appToken,
+    signingSecret,
     async handlePage(method, path, query, body) {
       try {
         const b = rec(body);
@@ -456,7 +699,8 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     },
     world: () => structuredClone({ calls, messages }),
     force: (method, times, answer) => void forced.set(method, { left: times, answer }),
-    refreshConnections: () => sockets.forEach((s) => s.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested' }))),
+    refreshConnections: () =>
+      sockets.forEach((s) => s.send(JSON.stringify({ type: 'disconnect', reason: 'refresh_requested' }))),
     async close() {
       clearInterval(pings);
       clearTimeout(notify);

@@ -11,11 +11,26 @@ test('an unmodified Bolt app serves a command, a modal and its errors; ephemeral
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
   const slack = await startSlackSimulator({ clock });
   closers.push(() => slack.close());
-  const app = new App({ token: slack.botToken, appToken: slack.appToken, socketMode: true, logLevel: LogLevel.ERROR, clientOptions: { slackApiUrl: slack.apiUrl } });
+  const app = new App({
+    token: slack.botToken,
+    appToken: slack.appToken,
+    socketMode: true,
+    logLevel: LogLevel.ERROR,
+    clientOptions: { slackApiUrl: slack.apiUrl },
+  });
   app.command('/burst', async ({ ack, client, command }) => {
     await ack('working');
     const label = { type: 'plain_text' as const, text: 'Count' };
-    await client.views.open({ trigger_id: command.trigger_id, view: { type: 'modal', callback_id: 'm', title: label, submit: label, blocks: [{ type: 'input', block_id: 'n', label, element: { type: 'plain_text_input', action_id: 'n' } }] } });
+    await client.views.open({
+      trigger_id: command.trigger_id,
+      view: {
+        type: 'modal',
+        callback_id: 'm',
+        title: label,
+        submit: label,
+        blocks: [{ type: 'input', block_id: 'n', label, element: { type: 'plain_text_input', action_id: 'n' } }],
+      },
+    });
   });
   app.view('m', ({ ack }) => ack({ response_action: 'errors', errors: { n: 'Too many' } }));
   await app.start();
@@ -24,11 +39,15 @@ test('an unmodified Bolt app serves a command, a modal and its errors; ephemeral
   const query = (id: string) => slack.handlePage('GET', '/state', new URLSearchParams({ user: id }), undefined);
   const send = (path: string, body: object) => slack.handlePage('POST', path, new URLSearchParams(), { user, ...body });
   expect(await send('/command', { channel: 'C0BURST0001', text: '/burst list' })).toMatchObject({ body: { ok: true } });
-  await expect.poll(async () => (await query(user)).body).toMatchObject({ messages: [{ text: 'working', ephemeral: true }], modals: [{ callbackId: 'm' }] });
+  await expect
+    .poll(async () => (await query(user)).body)
+    .toMatchObject({ messages: [{ text: 'working', ephemeral: true }], modals: [{ callbackId: 'm' }] });
   expect((await query('U0VIEWER001')).body).toMatchObject({ messages: [], modals: [] });
   const { modals } = (await query(user)).body as { modals: { id: string }[] };
   const viewId = modals[0]?.id;
-  expect((await send('/view/submit', { viewId, state: {} })).body).toMatchObject({ errors: { n: expect.stringContaining('required') as string } });
+  expect((await send('/view/submit', { viewId, state: {} })).body).toMatchObject({
+    errors: { n: expect.stringContaining('required') as string },
+  });
   const state = { n: { n: { type: 'plain_text_input', value: '9' } } };
   expect((await send('/view/submit', { viewId, state })).body).toEqual({ ok: false, errors: { n: 'Too many' } });
 });

@@ -1,0 +1,119 @@
+/** The four kinds of run as lists of steps, readable top to bottom, and what their end means for the books. */
+import type { Run, RunKind } from '../domain/operation.ts';
+import type { RunDefinition } from '../engine/index.ts';
+import type { NewOutbox, Schedule, ScheduleStatus } from '../ports/store.ts';
+import type { StepDeps } from './deps.ts';
+import { cloneVm, configureVm, reserveId, startVm } from './steps/create-vm.ts';
+import { awaitDetach, cordon, evictPods } from './steps/drain.ts';
+import { extendDeadline } from './steps/extend.ts';
+import { awaitJoin, awaitReady, labelNode } from './steps/join.ts';
+import { closeWorker, deleteVm, removeNode, stopVm } from './steps/remove.ts';
+
+async function scheduleAs(deps: StepDeps, run: Run, status: ScheduleStatus): Promise<{ readonly schedule?: Schedule }> {
+  const schedule = await deps.store.getSchedule(run.cluster, run.workerName);
+  return schedule === undefined ? {} : { schedule: { ...schedule, status } };
+}
+
+async function recorded(deps: StepDeps, run: Run): Promise<boolean> {
+  return (await deps.store.getWorker(run.cluster, run.workerName)) !== undefined;
+}
+
+function stuckAlert(run: Run): readonly NewOutbox[] {
+  return [
+    {
+      key: `alert:${run.id}:stuck`,
+      notBeforeMs: 0,
+      channelId: undefined,
+      notice: {
+        kind: 'alert',
+        cluster: run.cluster,
+        workerName: run.workerName,
+        operationId: run.operationId,
+        text: `${run.workerName} is stuck at "${run.step}" and needs a person: ${run.failure?.message ?? run.progress}`,
+      },
+    },
+  ];
+}
+
+function addWorker(deps: StepDeps): RunDefinition {
+  return {
+    kind: 'add-worker',
+    steps: [
+      reserveId(deps),
+      cloneVm(deps),
+      configureVm(deps),
+      startVm(deps),
+      awaitJoin(deps),
+      labelNode(deps),
+      awaitReady(deps),
+    ],
+    async ended(run, state) {
+      switch (state) {
+        case 'succeeded':
+          return { worker: { state: 'active' } };
+        case 'undone':
+          return { worker: { state: 'failed' }, ...(await scheduleAs(deps, run, 'done')) };
+        case 'stuck':
+          return { outbox: stuckAlert(run) };
+      }
+    },
+  };
+}
+
+function drainWorker(deps: StepDeps): RunDefinition {
+  const mode = { removing: false };
+  return {
+    kind: 'drain-worker',
+    steps: [cordon(deps, mode), evictPods(deps, mode), awaitDetach(deps)],
+    async ended(run, state) {
+      return state === 'stuck' ? { outbox: stuckAlert(run) } : {};
+    },
+  };
+}
+
+function removeWorker(deps: StepDeps): RunDefinition {
+  const mode = { removing: true };
+  return {
+    kind: 'remove-worker',
+    steps: [
+      cordon(deps, mode),
+      evictPods(deps, mode),
+      awaitDetach(deps),
+      stopVm(deps),
+      deleteVm(deps),
+      removeNode(deps),
+      closeWorker(deps),
+    ],
+    async ended(run, state, nowMs) {
+      switch (state) {
+        case 'succeeded':
+          return {
+            ...((await recorded(deps, run)) ? { worker: { state: 'removed', removedAtMs: nowMs } } : {}),
+            ...(await scheduleAs(deps, run, 'done')),
+          };
+        case 'undone':
+          return {
+            ...((await recorded(deps, run)) ? { worker: { state: 'active' } } : {}),
+            ...(await scheduleAs(deps, run, 'active')),
+          };
+        case 'stuck':
+          return { outbox: stuckAlert(run) };
+      }
+    },
+  };
+}
+
+function extendWorker(deps: StepDeps): RunDefinition {
+  return {
+    kind: 'extend-worker',
+    steps: [extendDeadline(deps)],
+    async ended(run, state) {
+      return state === 'stuck' ? { outbox: stuckAlert(run) } : {};
+    },
+  };
+}
+
+export function runDefinitions(deps: StepDeps): ReadonlyMap<RunKind, RunDefinition> {
+  const all = [addWorker(deps), drainWorker(deps), removeWorker(deps), extendWorker(deps)];
+  return new Map(all.map((definition) => [definition.kind, definition]));
+}

@@ -1,0 +1,7 @@
+export { createOperations } from './service.ts';
+export type { ServiceDeps } from './service.ts';
+export { runDefinitions } from './definitions.ts';
+export { BURST_TAG } from './deps.ts';
+export type { RenderJoin, StepDeps } from './deps.ts';
+export { resolveName } from './names.ts';
+export type { Accepted, DestroyPreview, Fleet, Operations, Request } from './types.ts';

@@ -1,0 +1,283 @@
+/**
+ * cordon, evict, await-detach. Invariants: all or nothing before the first eviction; evictions carry the pod's UID and
+ * honour budgets; only Burst's own cordon is ever undone.
+ */
+import { budgetBlocks, drainPlan, ownedByDaemonSet, podKey } from '../../domain/drain-plan.ts';
+import type { DrainPlan } from '../../domain/drain-plan.ts';
+import { BurstError, safetyViolation } from '../../domain/errors.ts';
+import type { Blocked } from '../../domain/operation.ts';
+import { destroyRefusal, isControlPlane, NODE_KEYS, notProvablyBurst, protectedBy } from '../../domain/safety.ts';
+import { isReady } from '../../domain/views.ts';
+import type { NodeFacts, PodFacts } from '../../domain/worker.ts';
+import type { Step, StepContext, StepResult } from '../../engine/index.ts';
+import type { EvictionOutcome } from '../../ports/cluster.ts';
+import type { StepDeps } from '../deps.ts';
+
+export type DrainMode = {
+  /** The worker will be destroyed: it must be provably burst, and a missing node is fine. */
+  readonly removing: boolean;
+};
+
+/** @throws `safety_violation` unless this node may be drained, as it is now. */
+export function assertDrainable(deps: StepDeps, node: NodeFacts, mode: DrainMode): void {
+  if (mode.removing) {
+    const refusal = destroyRefusal(node, deps.safety);
+    if (refusal !== undefined) throw refusal;
+    return;
+  }
+  const why = notProvablyBurst(node, deps.safety);
+  if (why === undefined) return;
+  const maintenance =
+    deps.drain.permanentWorkers && !isControlPlane(node) && protectedBy(node.name, deps.safety) === undefined;
+  if (!maintenance)
+    throw safetyViolation(`Cannot drain ${node.name}: ${why}.`, {
+      left: 'Nothing was changed.',
+      hint: 'Permanent workers are drained through Burst only where drain.permanent_workers allows it, by admins.',
+    });
+}
+
+async function uncordon(deps: StepDeps, context: StepContext): Promise<StepResult> {
+  const node = await deps.cluster.getNode(context.run.workerName, context.signal);
+  if (node === undefined || node.annotations[NODE_KEYS.cordonedBy] !== context.run.id)
+    return { kind: 'done', text: 'not cordoned by this run' };
+  await deps.cluster.patchNode(
+    node,
+    { unschedulable: false, annotations: { [NODE_KEYS.cordonedBy]: null } },
+    context.signal,
+  );
+  return { kind: 'done', text: 'uncordoned' };
+}
+
+export function cordon(deps: StepDeps, mode: DrainMode): Step {
+  return {
+    name: 'cordon',
+    title: 'Cordoning the node',
+    timeoutMs: 10 * 60_000,
+    async run(context): Promise<StepResult> {
+      const node = await deps.cluster.getNode(context.run.workerName, context.signal);
+      if (node === undefined) return gone(context, mode);
+      assertDrainable(deps, node, mode);
+      if (context.data.nodeUid !== undefined && node.uid !== context.data.nodeUid && mode.removing)
+        throw safetyViolation(`The node ${node.name} is another node than the one recorded (UID ${node.uid}).`, {
+          left: 'Nothing was changed.',
+        });
+      if (!node.unschedulable)
+        await deps.cluster.patchNode(
+          node,
+          { unschedulable: true, annotations: { [NODE_KEYS.cordonedBy]: context.run.id } },
+          context.signal,
+        );
+      const recorded = mode.removing && (await deps.store.getWorker(context.run.cluster, node.name)) !== undefined;
+      return {
+        kind: 'done',
+        text: node.unschedulable ? 'already cordoned' : 'cordoned',
+        data: { cordonedByUs: !node.unschedulable, nodeUid: node.uid },
+        ...(recorded ? { worker: { state: 'removing' } } : {}),
+      };
+    },
+    undo: (context) => uncordon(deps, context),
+  };
+}
+
+function gone(context: StepContext, mode: DrainMode): StepResult {
+  if (mode.removing) return { kind: 'done', text: 'there is no node' };
+  return { kind: 'fail', failure: { code: 'not_found', message: `There is no node ${context.run.workerName}.` } };
+}
+
+/** Looks up which DaemonSets of these pods are missing, live. */
+export async function missingDaemonSets(
+  deps: Pick<StepDeps, 'cluster'>,
+  pods: readonly PodFacts[],
+  signal?: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const names = new Map(
+    pods.filter(ownedByDaemonSet).map((pod) => [`${pod.namespace}/${pod.controller?.name ?? ''}`, pod] as const),
+  );
+  const missing = new Set<string>();
+  await Promise.all(
+    [...names].map(async ([key, pod]) => {
+      if (!(await deps.cluster.daemonSetExists(pod.namespace, pod.controller?.name ?? '', signal))) missing.add(key);
+    }),
+  );
+  return missing;
+}
+
+async function planNow(deps: StepDeps, context: StepContext, node: NodeFacts): Promise<DrainPlan> {
+  const pods = await deps.cluster.listPodsOnNode(node.name, context.signal);
+  return drainPlan(
+    { pods, nowMs: deps.clock.now(), missingDaemonSets: await missingDaemonSets(deps, pods, context.signal) },
+    {
+      ignoreDaemonSets: deps.drain.ignoreDaemonSets,
+      deleteEmptyDirData: deps.drain.deleteEmptyDirData || context.data.force === true,
+      force: deps.drain.force || context.data.force === true,
+      // an unreachable kubelet confirms nothing: kubectl's --skip-wait-for-delete-timeout
+      skipWaitForDeleteMs: isReady(node)
+        ? deps.drain.skipWaitForDeleteMs
+        : Math.max(1000, deps.drain.skipWaitForDeleteMs),
+    },
+  );
+}
+
+export function evictPods(deps: StepDeps, mode: DrainMode): Step {
+  return {
+    name: 'evict',
+    title: 'Moving the pods',
+    timeoutMs: undefined,
+    async run(context): Promise<StepResult> {
+      const node = await deps.cluster.getNode(context.run.workerName, context.signal);
+      if (node === undefined) return gone(context, mode);
+      assertDrainable(deps, node, mode);
+      if (!node.unschedulable) {
+        // somebody uncordoned it meanwhile: cordon again, so that what is evicted does not come back
+        await deps.cluster.patchNode(
+          node,
+          { unschedulable: true, annotations: { [NODE_KEYS.cordonedBy]: context.run.id } },
+          context.signal,
+        );
+      }
+      const plan = await planNow(deps, context, node);
+      if (plan.errors.length > 0)
+        return {
+          kind: 'fail',
+          failure: {
+            code: 'drain_refused',
+            message: `Nothing was evicted: ${plan.errors.map((error) => `${podKey(error.pod)}: ${error.text}`).join('; ')}`,
+            hint: 'Move or remove these pods, or change the drain settings.',
+          },
+        };
+      const total = Math.max(context.data.podsToMove ?? 0, plan.evict.length);
+      const moved = total - plan.evict.length;
+      if (plan.evict.length === 0)
+        return {
+          kind: 'done',
+          text: total === 0 ? 'no pods to move' : `${total} pods moved`,
+          data: { podsToMove: total, podsMoved: total },
+        };
+      const outcomes = await evictAll(deps, context, plan.evict, isReady(node));
+      return answer(deps, context, plan.evict, outcomes, { total, moved, removing: mode.removing });
+    },
+    undo: { none: 'evicted pods run elsewhere; the node is uncordoned by the step before' },
+  };
+}
+
+type Outcome = { readonly pod: PodFacts; readonly outcome: EvictionOutcome };
+
+async function evictAll(
+  deps: StepDeps,
+  context: StepContext,
+  pods: readonly PodFacts[],
+  reachable: boolean,
+): Promise<readonly Outcome[]> {
+  const graceSeconds = !reachable ? 1 : deps.drain.gracePeriodSeconds < 0 ? undefined : deps.drain.gracePeriodSeconds;
+  const queue = pods.filter((pod) => pod.deletionAtMs === undefined);
+  const outcomes: Outcome[] = [];
+  const worker = async (): Promise<void> => {
+    for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) {
+      let outcome = await deps.cluster.evict(pod, graceSeconds, context.signal);
+      if (outcome.kind === 'blocked' && context.data.force === true) {
+        await deps.cluster.deletePod(pod, graceSeconds, context.signal);
+        outcome = { kind: 'accepted' };
+      }
+      outcomes.push({ pod, outcome });
+      if (outcome.kind === 'throttled') await deps.clock.sleep(outcome.retryAfterMs, context.signal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, deps.drain.maxEvictionsAtOnce) }, worker));
+  return outcomes;
+}
+
+async function answer(
+  deps: StepDeps,
+  context: StepContext,
+  pods: readonly PodFacts[],
+  outcomes: readonly Outcome[],
+  counts: { readonly total: number; readonly moved: number; readonly removing: boolean },
+): Promise<StepResult> {
+  const failures = outcomes.flatMap(({ pod, outcome }) =>
+    outcome.kind === 'failed' ? [`${podKey(pod)}: ${outcome.message}`] : [],
+  );
+  if (failures.length > 0) throw new BurstError('unavailable', `Evictions failed: ${failures.slice(0, 3).join('; ')}`);
+  const blocked = await blockedBy(deps, context, outcomes);
+  const data = { podsToMove: counts.total, podsMoved: counts.moved };
+  const progress = `Moving the pods: ${counts.moved} of ${counts.total} moved`;
+  const overdue = deps.clock.now() - context.run.stepSinceMs > deps.drain.timeoutMs;
+  if (overdue && context.data.deadlineMs === undefined) {
+    const rest = pods.map(podKey).slice(0, 5).join(', ');
+    const why = blocked?.text ?? `still there: ${rest}`;
+    return {
+      kind: 'fail',
+      data,
+      failure: {
+        code: 'drain_timed_out',
+        message: `The drain did not end within ${Math.round(deps.drain.timeoutMs / 60_000)} min: ${why}`,
+        hint: 'Let the named budget allow a disruption, or ask an admin for force.',
+      },
+    };
+  }
+  const tell = blocked !== undefined && overdue && context.data.toldOf !== blocked.text;
+  return {
+    kind: 'wait',
+    // changes of the pods and the budgets wake the run; this is the safety net
+    afterMs: blocked === undefined ? 1000 : 5000,
+    progress: blocked === undefined ? progress : `${progress}; blocked: ${blocked.text}`,
+    data: tell ? { ...data, toldOf: blocked.text } : data,
+    ...(blocked === undefined ? {} : { blocked }),
+    ...(tell ? { alert: `The removal of ${context.run.workerName} waits: ${blocked.text}` } : {}),
+  };
+}
+
+async function blockedBy(
+  deps: StepDeps,
+  context: StepContext,
+  outcomes: readonly Outcome[],
+): Promise<Blocked | undefined> {
+  const held = outcomes.filter(({ outcome }) => outcome.kind === 'blocked');
+  const first = held[0];
+  if (first === undefined) {
+    const terminating = outcomes.find(({ outcome }) => outcome.kind === 'namespace_terminating');
+    if (terminating === undefined) return undefined;
+    return {
+      sinceMs: context.run.blocked?.sinceMs ?? deps.clock.now(),
+      text: `the namespace of ${podKey(terminating.pod)} is being deleted`,
+      pod: podKey(terminating.pod),
+      never: false,
+    };
+  }
+  const blocks = budgetBlocks(
+    held.map(({ pod }) => pod),
+    await deps.cluster.listBudgets(context.signal),
+  );
+  const block = blocks.find((candidate) => candidate.never) ?? blocks[0];
+  const sinceMs = context.run.blocked?.sinceMs ?? deps.clock.now();
+  if (block === undefined)
+    return {
+      sinceMs,
+      text: `${podKey(first.pod)} is held by a PodDisruptionBudget`,
+      pod: podKey(first.pod),
+      never: false,
+    };
+  return {
+    sinceMs,
+    text: `${block.pod} is held by the PodDisruptionBudget ${block.budget} (${block.numbers})${block.never ? '; it cannot finish by itself' : ''}`,
+    pod: block.pod,
+    budget: block.budget,
+    numbers: block.numbers,
+    never: block.never,
+  };
+}
+
+export function awaitDetach(deps: StepDeps): Step {
+  return {
+    name: 'await-detach',
+    title: 'Waiting for volumes to detach',
+    timeoutMs: undefined,
+    async run(context): Promise<StepResult> {
+      const attachments = await deps.cluster.listVolumeAttachments(context.run.workerName, context.signal);
+      if (attachments.length === 0) return { kind: 'done', text: 'no volumes attached' };
+      if (deps.clock.now() - context.run.stepSinceMs > deps.drain.volumeDetachTimeoutMs)
+        return { kind: 'done', text: `went on with ${attachments.length} volumes still attached after the time limit` };
+      return { kind: 'wait', afterMs: 2000, progress: `Waiting for ${attachments.length} volumes to detach` };
+    },
+    undo: { none: 'it only waits' },
+  };
+}

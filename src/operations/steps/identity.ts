@@ -1,0 +1,23 @@
+/**
+ * Proof that a VM is the one we recorded: id, name and ownership tag all match. Invariant: nothing is changed or deleted
+ * at the provider without it.
+ */
+import { safetyViolation } from '../../domain/errors.ts';
+import type { VmFacts } from '../../ports/vm-provider.ts';
+import { BURST_TAG } from '../deps.ts';
+
+export type Identity = 'absent' | 'ours' | 'untagged' | 'foreign';
+
+/** `untagged`: our unique name, but not (yet) our tags: a clone that was not configured. */
+export function identify(vm: VmFacts | undefined, name: string, ownerTag: string): Identity {
+  if (vm === undefined) return 'absent';
+  if (vm.name !== name || vm.template) return 'foreign';
+  return vm.tags.includes(BURST_TAG) && vm.tags.includes(ownerTag) ? 'ours' : 'untagged';
+}
+
+export function foreignVm(vm: VmFacts, name: string): Error {
+  return safetyViolation(
+    `VM ${vm.id} is called ${vm.name}${vm.template ? ' (a template)' : ''} with the tags [${vm.tags.join(', ')}], not ${name} with Burst's ownership tag.`,
+    { left: 'The VM was not touched.', hint: 'Compare the VM with the worker by hand before anything else is done.' },
+  );
+}
