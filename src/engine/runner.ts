@@ -4,7 +4,7 @@
  */
 import { isBurstError } from '../domain/errors.ts';
 import { transition } from '../domain/operation.ts';
-import type { Actor, Failure, Run, RunData, RunEvent, RunState } from '../domain/operation.ts';
+import type { Actor, Failure, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
 import type { EnginePolicy } from '../domain/policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AuditOutcome, NewAudit, NewOutbox, RunPatch, RunWrite, Store } from '../ports/store.ts';
@@ -25,7 +25,7 @@ export type RunnerDeps = {
   readonly owner: string;
   readonly log: Log;
   /** Called after each step's look, for metrics. */
-  readonly looked?: (labels: { cluster: string; kind: string; step: string; outcome: string }, tookMs: number) => void;
+  readonly looked?: (labels: { cluster: string; kind: RunKind; step: string; outcome: string }, tookMs: number) => void;
 };
 
 const SYSTEM: Actor = { kind: 'system', name: 'engine' };
