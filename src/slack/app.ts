@@ -1,0 +1,205 @@
+/**
+ * Burst in Slack. Invariants: every request is acknowledged before anything else; Slack changes the world only through
+ * Operations; what the workspace or the network does, a start fails cleanly and a stop leaves nothing in flight.
+ */
+import { App, HTTPReceiver, LogLevel, SocketModeReceiver } from '@slack/bolt';
+import type { Logger } from '@slack/bolt';
+import { WebClient } from '@slack/web-api';
+import type { WebClientOptions } from '@slack/web-api';
+import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { Operations } from '../operations/types.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Store } from '../ports/store.ts';
+import { BurstError } from '../domain/errors.ts';
+import type { Log, Services } from './call.ts';
+import { createDelivery } from './delivery.ts';
+import { platformError } from './errors.ts';
+import { createGate } from './gate.ts';
+import { registerListeners } from './listeners.ts';
+
+const STOP_WAIT_MS = 10_000;
+const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
+
+export type SlackAppOptions = {
+  readonly mode:
+    | { readonly kind: 'socket'; readonly appToken: string; readonly botToken: string }
+    | { readonly kind: 'http'; readonly botToken: string; readonly signingSecret: string; readonly port: number };
+  /** Another Web API, ending with `/api/`. */
+  readonly apiUrl?: string;
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly access: AccessPolicy;
+  readonly workers: WorkerPolicy;
+  readonly defaultChannelId?: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /** The cluster that refusals are audited for. */
+  readonly cluster?: string;
+};
+export type Check = { readonly name: string; readonly ok: boolean; readonly text: string };
+export interface SlackApp {
+  /** @throws BurstError `denied` for a token that Slack refuses, `unavailable` when Slack cannot be reached. */
+  start(): Promise<void>;
+  /** Resolves once the socket (or server) is closed and nothing is in flight. */
+  stop(): Promise<void>;
+  /** The outbox has news. */
+  poke(): void;
+  health(): Promise<{ readonly ok: boolean; readonly text: string }>;
+  /** Tokens, scopes and user groups; changes nothing. */
+  check(): Promise<readonly Check[]>;
+}
+
+function boltLogger(log: Log): Logger {
+  const write =
+    (line: Log['info']) =>
+    (...parts: unknown[]): void =>
+      line({ detail: parts.map(String).join(' ').slice(0, 2000) }, 'slack client');
+  return {
+    debug: () => undefined,
+    info: write(log.debug),
+    warn: write(log.warn),
+    error: write(log.error),
+    setLevel: () => undefined,
+    getLevel: () => LogLevel.INFO,
+    setName: () => undefined,
+  };
+}
+const words = (error: unknown): string =>
+  platformError(error) ?? (error instanceof Error ? error.message : String(error));
+
+/** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
+export function createSlackApp(options: SlackAppOptions): SlackApp {
+  const { mode, log, clock } = options;
+  const logger = boltLogger(log);
+  // Made anew for each client: the socket client changes the object that it is given.
+  const clientOptions = (): WebClientOptions => ({
+    logger,
+    logLevel: LogLevel.INFO,
+    timeout: 15_000,
+    retryConfig: { retries: 3, factor: 2, minTimeout: 500, maxTimeout: 5000 },
+    ...(options.apiUrl === undefined ? {} : { slackApiUrl: options.apiUrl }),
+  });
+  const socket =
+    mode.kind === 'socket'
+      ? new SocketModeReceiver({
+          appToken: mode.appToken,
+          logger,
+          logLevel: LogLevel.INFO,
+          installerOptions: { clientOptions: clientOptions() },
+        })
+      : undefined;
+  const receiver =
+    socket ??
+    (mode.kind === 'http'
+      ? new HTTPReceiver({ signingSecret: mode.signingSecret, port: mode.port, logger, logLevel: LogLevel.INFO })
+      : undefined);
+  const app = new App({
+    token: mode.botToken,
+    ...(receiver === undefined ? {} : { receiver }),
+    logger,
+    logLevel: LogLevel.INFO,
+    clientOptions: clientOptions(),
+    deferInitialization: true,
+    extendedErrorHandler: true,
+  });
+  const client = new WebClient(mode.botToken, clientOptions());
+  const gate = createGate({ ...options, client, cluster: options.cluster ?? 'default' });
+  const services: Services = { ...options, client, gate, defaultChannelId: options.defaultChannelId };
+  const delivery = createDelivery({ ...options, client, defaultChannelId: options.defaultChannelId });
+  const inFlight = new Set<Promise<unknown>>();
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    inFlight.add(work);
+    const done = (): void => void inFlight.delete(work);
+    work.then(done, done);
+    return work;
+  };
+  registerListeners(app, services, track);
+  app.error(async ({ error, body }: { error: Error; body: unknown }) => {
+    log.error(
+      { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
+      'a Slack listener failed',
+    );
+  });
+  let connected = false;
+  let started = false;
+  socket?.client.on('connected', () => (connected = true));
+  for (const name of ['disconnected', 'reconnecting', 'disconnecting'])
+    socket?.client.on(name, () => (connected = false));
+
+  return {
+    async start() {
+      try {
+        await client.auth.test();
+        await app.init();
+        await (mode.kind === 'http' ? app.start(mode.port) : app.start());
+      } catch (error) {
+        const said = platformError(error);
+        throw new BurstError(
+          said === undefined ? 'unavailable' : 'denied',
+          said === undefined ? 'Slack could not be reached.' : `Slack refused a token: ${said}.`,
+          { hint: 'Check the tokens and the network; `burst check` says which.', cause: error },
+        );
+      }
+      started = true;
+      if (mode.kind === 'http') connected = true;
+      delivery.start();
+    },
+    async stop() {
+      if (!started) return;
+      started = false;
+      const limit = new AbortController();
+      const closed =
+        socket === undefined || !connected
+          ? Promise.resolve()
+          : new Promise<void>((resolve) => void socket.client.once('disconnected', () => resolve()));
+      await delivery.stop();
+      const settled = Promise.all([closed, app.stop(), Promise.allSettled(inFlight)]);
+      await Promise.race([settled, clock.sleep(STOP_WAIT_MS, limit.signal).catch(() => undefined)]);
+      limit.abort(new Error('stopped'));
+      connected = false;
+    },
+    poke: () => delivery.poke(),
+    async health() {
+      const trouble = delivery.trouble();
+      if (!connected) return { ok: false, text: 'not connected to Slack' };
+      return trouble === undefined
+        ? { ok: true, text: 'connected to Slack' }
+        : { ok: false, text: `connected to Slack, but a message could not be delivered: ${trouble}` };
+    },
+    async check() {
+      const checks: Check[] = [];
+      const trying = async (name: string, act: () => Promise<string>): Promise<void> => {
+        try {
+          checks.push({ name, ok: true, text: await act() });
+        } catch (error) {
+          checks.push({ name, ok: false, text: words(error) });
+        }
+      };
+      await trying('slack bot token', async () => {
+        const answer = await client.auth.test();
+        const scopes = answer.response_metadata?.scopes;
+        const missing = scopes === undefined ? [] : SCOPES.filter((scope) => !scopes.includes(scope));
+        if (missing.length > 0) throw new Error(`missing scopes: ${missing.join(', ')}`);
+        return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs`;
+      });
+      if (mode.kind === 'socket')
+        await trying('slack app token', async () => {
+          await new WebClient(mode.appToken, clientOptions()).apps.connections.open({});
+          return 'Socket Mode connections may be opened';
+        });
+      if (Object.values(options.access.roles).some((role) => role.groups.length > 0))
+        await trying('slack user groups', async () => {
+          const known = (await client.usergroups.list()).usergroups ?? [];
+          const wanted = [...new Set(Object.values(options.access.roles).flatMap((role) => role.groups))];
+          const missing = wanted.filter(
+            (group) => !known.some((item) => item.id === group || item.handle === group.replace(/^@/, '')),
+          );
+          if (missing.length > 0) throw new Error(`no such user group: ${missing.join(', ')}`);
+          return `${wanted.length} user groups found`;
+        });
+      return checks;
+    },
+  };
+}

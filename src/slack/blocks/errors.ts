@@ -1,0 +1,50 @@
+/** How refusals and failures are told. */
+import { BurstError } from '../../domain/errors.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
+import { button, clamp, escape, section } from './text.ts';
+import type { Message } from './text.ts';
+
+/** A refusal by role; its hint is Slack markup of our own making (who has the role). */
+export class AccessRefused extends BurstError {
+  readonly markup: string;
+  constructor(message: string, markup: string) {
+    super('forbidden', message);
+    this.markup = markup;
+  }
+}
+const heads: Partial<Record<ErrorCode, string>> = {
+  safety_violation: ':no_entry: Refused by the safety rules.',
+  forbidden: ':lock: Not allowed.',
+  unavailable: ':warning: Out of reach right now.',
+  unknown_outcome: ':warning: Whether this happened is not known yet.',
+};
+
+/** The private answer to a BurstError; suggestions become buttons when they can be run (`retryWith` makes the command). */
+export function errorMessage(error: BurstError, retryWith?: (suggestion: string) => string): Message {
+  const head = heads[error.code] ?? ':x: That did not work.';
+  const lines = [
+    `${head} ${escape(clamp(error.message, 1200))}`,
+    ...(error.left === undefined ? [] : [escape(clamp(error.left, 500))]),
+    ...(error.hint === undefined ? [] : [`:bulb: ${escape(clamp(error.hint, 500))}`]),
+    ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),
+  ];
+  const meant = error.suggestions.slice(0, 5);
+  const text = [...lines, ...(meant.length === 0 ? [] : [`Did you mean: ${meant.map(escape).join(', ')}?`])].join('\n');
+  if (meant.length === 0 || retryWith === undefined) return { text, blocks: [section(text)] };
+  return {
+    text,
+    blocks: [
+      section([...lines, 'Did you mean:'].join('\n')),
+      {
+        type: 'actions',
+        elements: meant.map((word, index) => button(word, `burst:run:${index}`, retryWith(word))),
+      },
+    ],
+  };
+}
+
+/** The answer to an error nobody foresaw; `id` is in the log too. */
+export const apology = (id: string): Message => {
+  const text = `:x: Sorry, something unexpected went wrong. Nothing more was done. Error id \`${escape(id)}\`: whoever runs Burst finds it in the log.`;
+  return { text, blocks: [section(text)] };
+};

@@ -1,0 +1,126 @@
+/** Small pure builders. Invariant: what comes from outside is escaped or plain text, and no text is longer than Slack takes. */
+import type {
+  Button,
+  ContextBlock,
+  KnownBlock,
+  MrkdwnElement,
+  PlainTextElement,
+  PlainTextOption,
+  RichTextBlock,
+  SectionBlock,
+} from '@slack/types';
+import type { Actor } from '../../domain/operation.ts';
+import { formatDuration } from '../../domain/duration.ts';
+
+/** A message; `text` says it all by itself, `fallback` replaces blocks that a workspace does not know. */
+export type Message = {
+  readonly text: string;
+  readonly blocks?: readonly KnownBlock[];
+  readonly fallback?: readonly KnownBlock[];
+};
+
+/** Escapes Slack's three control characters, which neutralises mentions and links too. */
+export const escape = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** At most `max` UTF-16 units, ending with `…` when cut; never cuts an entity, a `<…>` or a surrogate pair in two. */
+export function clamp(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const cut = text
+    .slice(0, max - 1)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .replace(/&[a-z]{0,4}$/, '')
+    .replace(/<[^>]*$/, '');
+  return `${cut}…`;
+}
+
+/** Foreign text in a sentence: clamped, on one line, escaped. */
+export const foreign = (text: string, max = 200): string => escape(clamp(text.replace(/\s+/g, ' ').trim(), max)) || '–';
+/** Foreign text as code; backticks would end it. */
+export const code = (text: string): string => `\`${foreign(text.replaceAll('`', "'"), 80)}\``;
+export const plain = (text: string, max = 75): PlainTextElement => ({
+  type: 'plain_text',
+  text: clamp(text === '' ? '–' : text, max),
+});
+export const mrkdwn = (text: string, max = 3000): MrkdwnElement => ({
+  type: 'mrkdwn',
+  text: clamp(text === '' ? '–' : text, max),
+});
+export const section = (text: string): SectionBlock => ({ type: 'section', text: mrkdwn(text) });
+export const context = (...texts: readonly string[]): ContextBlock => ({
+  type: 'context',
+  elements: texts.slice(0, 10).map((text) => mrkdwn(text, 2000)),
+});
+export const fields = (texts: readonly string[]): SectionBlock => ({
+  type: 'section',
+  fields: texts.slice(0, 10).map((text) => mrkdwn(text, 2000)),
+});
+export const option = (text: string, value: string): PlainTextOption => ({
+  text: plain(text),
+  value: value.slice(0, 150),
+});
+export const richText = (text: string, max = 400): RichTextBlock => ({
+  type: 'rich_text',
+  elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: clamp(text === '' ? '–' : text, max) }] }],
+});
+
+/** A button; `actionId` selects the handler, `value` its subject. */
+export function button(
+  text: string,
+  actionId: string,
+  value: string,
+  more: { readonly style?: 'primary' | 'danger'; readonly confirm?: string } = {},
+): Button {
+  return {
+    type: 'button',
+    text: plain(text),
+    action_id: actionId,
+    value: value.slice(0, 2000),
+    ...(more.style === undefined ? {} : { style: more.style }),
+    ...(more.confirm === undefined
+      ? {}
+      : {
+          confirm: {
+            title: plain('Are you sure?', 100),
+            text: plain(more.confirm, 300),
+            confirm: plain('Yes', 30),
+            deny: plain('No', 30),
+          },
+        }),
+  };
+}
+
+/** A moment in each reader's own time zone, with UTC for clients that cannot. */
+export function date(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return `<!date^${seconds}^{date_short_pretty} {time}|${utc(ms)}>`;
+}
+export const utc = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+/** The time left until a deadline, in words. */
+export const left = (deadlineMs: number, nowMs: number): string =>
+  deadlineMs > nowMs ? `${formatDuration(deadlineMs - nowMs)} left` : `${formatDuration(nowMs - deadlineMs)} overdue`;
+export const deadline = (deadlineMs: number, nowMs: number): string =>
+  `${date(deadlineMs)} (${left(deadlineMs, nowMs)})`;
+
+export const actor = (by: Actor): string =>
+  by.kind === 'slack' ? mention(by.userId) : `Burst (${foreign(by.name, 40)})`;
+/** A mention when it looks like a user id, otherwise the text itself, escaped. */
+export const mention = (userId: string): string => (/^[UW][A-Z0-9]+$/.test(userId) ? `<@${userId}>` : foreign(userId));
+
+/** `a, b and 3 more`, each as code. */
+export function names(list: readonly string[], most = 6): string {
+  const shown = list.slice(0, most).map(code);
+  return list.length > most ? `${shown.join(', ')} and ${list.length - most} more` : shown.join(', ');
+}
+export const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+/** Keeps a message within Slack's number of blocks and a safe size. */
+export function fit(blocks: readonly KnownBlock[], most = 50, characters = 12_000): KnownBlock[] {
+  const kept: KnownBlock[] = [];
+  let size = 0;
+  for (const block of blocks) {
+    size += JSON.stringify(block).length;
+    if (kept.length >= most - 1 || size > characters) return [...kept, context('More was left out here.')];
+    kept.push(block);
+  }
+  return kept;
+}

@@ -1,0 +1,333 @@
+/** Modals and the App Home. Pure: data in, view out; what a submit needs travels in private_metadata, at most 3,000 characters. */
+import type { HomeView, KnownBlock, ModalView } from '@slack/types';
+import type { DrainPreview } from '../../domain/drain-plan.ts';
+import type { WorkerPolicy } from '../../domain/policy.ts';
+import type { DestroyPreview, Fleet } from '../../operations/types.ts';
+import { formatHours } from '../../domain/duration.ts';
+import {
+  button,
+  clamp,
+  code,
+  context,
+  count,
+  deadline,
+  escape,
+  fit,
+  foreign,
+  mention,
+  mrkdwn,
+  names,
+  option,
+  plain,
+  section,
+} from './text.ts';
+import type { Message } from './text.ts';
+import { fleetLine } from './workers.ts';
+
+export const CALLBACKS = {
+  provision: 'burst:view:provision',
+  drain: 'burst:view:drain',
+  destroy: 'burst:view:destroy',
+} as const;
+const title = (text: string): ModalView['title'] => plain(text, 24);
+/** What the modals carry from opening to submit. */
+export type Metadata = {
+  readonly channelId?: string;
+  readonly workers?: readonly string[];
+  readonly fingerprints?: Readonly<Record<string, string>>;
+};
+
+/** A modal that only says something: loading, accepted, refused. */
+export const noteView = (heading: string, text: string): ModalView => ({
+  type: 'modal',
+  title: title(heading),
+  close: plain('Close', 24),
+  blocks: [section(text)],
+});
+/** A modal that shows a message (an error, say) instead of a form; suggestions to run are left to its text. */
+export const messageView = (heading: string, message: Message): ModalView => noteView(heading, message.text);
+
+export type ProvisionTyped = {
+  readonly count?: number;
+  readonly size?: string;
+  readonly ttlHours?: number;
+  readonly ownTtl?: string;
+  readonly reason?: string;
+};
+const presets = [1, 4, 8, 12, 24, 48, 72, 168];
+
+/** The provision form, with what was typed before and what was wrong with it. */
+export function provisionView(
+  policy: WorkerPolicy,
+  fleet: Fleet | undefined,
+  metadata: Metadata,
+  typed: ProvisionTyped = {},
+  problem?: string,
+): ModalView {
+  const sizes = [...policy.sizes.values()].slice(0, 100);
+  const sizeOptions = sizes.map((size) => ({
+    ...option(`${size.name}: ${size.cpus} CPU, ${size.memoryGiB} GiB memory, ${size.diskGiB} GiB disk`, size.name),
+  }));
+  const hours = [
+    ...new Set([...presets.filter((h) => h >= policy.minTtlHours && h <= policy.maxTtlHours), policy.defaultTtlHours]),
+  ].sort((a, b) => a - b);
+  const ttlOptions = hours.map((h) => option(formatHours(h), String(h)));
+  const wantedTtl = typed.ttlHours ?? policy.defaultTtlHours;
+  const initialTtl =
+    ttlOptions.find((item) => item.value === String(wantedTtl)) ??
+    ttlOptions.find((item) => item.value === String(policy.defaultTtlHours));
+  const ownTtl =
+    typed.ownTtl ??
+    (typed.ttlHours !== undefined && !hours.includes(typed.ttlHours) ? `${typed.ttlHours}h` : undefined);
+  const initialSize = sizeOptions.find((item) => item.value === (typed.size ?? policy.defaultSize));
+  const room = fleet === undefined ? undefined : Math.max(0, fleet.maxBurstWorkers - fleet.burstCount);
+  const blocks: KnownBlock[] = [
+    ...(problem === undefined ? [] : [section(problem)]),
+    ...(fleet === undefined ? [] : [section(`${fleetLine(fleet)} Room for ${room ?? 0} more.`)]),
+    {
+      type: 'input',
+      block_id: 'count',
+      label: plain(`How many (at most ${policy.maxPerRequest} at once)`),
+      element: {
+        type: 'number_input',
+        action_id: 'count',
+        is_decimal_allowed: false,
+        min_value: '1',
+        max_value: String(policy.maxPerRequest),
+        initial_value: String(Math.min(policy.maxPerRequest, Math.max(1, typed.count ?? 1))),
+      },
+    },
+    {
+      type: 'input',
+      block_id: 'size',
+      label: plain('Size'),
+      element: {
+        type: 'static_select',
+        action_id: 'size',
+        options: sizeOptions,
+        ...(initialSize === undefined ? {} : { initial_option: initialSize }),
+      },
+    },
+    {
+      type: 'input',
+      block_id: 'ttl',
+      label: plain('Lifetime'),
+      element: {
+        type: 'static_select',
+        action_id: 'ttl',
+        options: ttlOptions,
+        ...(initialTtl === undefined ? {} : { initial_option: initialTtl }),
+      },
+    },
+    {
+      type: 'input',
+      block_id: 'own',
+      optional: true,
+      label: plain('Or another lifetime'),
+      hint: plain(
+        `${formatHours(policy.minTtlHours)} to ${formatHours(policy.maxTtlHours)}; for example 36h or 3d`,
+        200,
+      ),
+      element: {
+        type: 'plain_text_input',
+        action_id: 'own',
+        max_length: 20,
+        ...(ownTtl === undefined ? {} : { initial_value: clamp(ownTtl, 20) }),
+      },
+    },
+    {
+      type: 'input',
+      block_id: 'reason',
+      optional: true,
+      label: plain('Reason'),
+      element: {
+        type: 'plain_text_input',
+        action_id: 'reason',
+        max_length: 300,
+        ...(typed.reason === undefined ? {} : { initial_value: clamp(typed.reason, 300) }),
+      },
+    },
+  ];
+  return {
+    type: 'modal',
+    callback_id: CALLBACKS.provision,
+    title: title('Provision workers'),
+    submit: plain('Provision', 24),
+    close: plain('Cancel', 24),
+    private_metadata: JSON.stringify(metadata),
+    blocks,
+  };
+}
+
+/** What a drain of one worker would do. */
+export function previewBlocks(preview: DrainPreview): KnownBlock[] {
+  const list = (items: readonly string[], most = 12): string =>
+    [...items.slice(0, most), ...(items.length > most ? [`and ${items.length - most} more`] : [])].join('\n');
+  const evict = preview.evict.map((pod) => `• ${foreign(`${pod.namespace}/${pod.name}`)} (${foreign(pod.owner, 80)})`);
+  return [
+    section(
+      `*${foreign(preview.node)}*: ${count(preview.evict.length, 'pod')} to evict, ${preview.skip.length} stay${preview.unschedulable ? '; already cordoned' : ''}`,
+    ),
+    ...(evict.length === 0 ? [] : [section(list(evict))]),
+    ...(preview.errors.length === 0
+      ? []
+      : [
+          section(
+            `:no_entry: *These end the drain before it begins*\n${list(preview.errors.map((pod) => `• ${foreign(`${pod.namespace}/${pod.name}`)}: ${foreign(pod.text)}`))}`,
+          ),
+        ]),
+    ...(preview.blocked.length === 0
+      ? []
+      : [
+          section(
+            `:octagonal_sign: *Budgets that block now*\n${list(preview.blocked.map((block) => `• ${foreign(block.pod)} by ${code(block.budget)}: ${foreign(block.numbers)}${block.never ? '; cannot finish by itself' : ''}`))}`,
+          ),
+        ]),
+    ...(preview.losses.length === 0
+      ? []
+      : [section(`:warning: *Lost for good*\n${list(preview.losses.map((loss) => `• ${foreign(loss)}`))}`)]),
+  ];
+}
+
+export function drainView(previews: readonly DrainPreview[], metadata: Metadata): ModalView {
+  return {
+    type: 'modal',
+    callback_id: CALLBACKS.drain,
+    title: title(previews.length === 1 ? 'Drain worker' : 'Drain workers'),
+    submit: plain('Drain', 24),
+    close: plain('Keep', 24),
+    private_metadata: JSON.stringify(metadata),
+    blocks: fit(previews.flatMap(previewBlocks), 95, 40_000),
+  };
+}
+
+/** The destroy confirmation. `mayForce` shows the third choice, which needs the worker's name typed. */
+export function destroyView(
+  previews: readonly DestroyPreview[],
+  metadata: Metadata,
+  mayForce: boolean,
+  nowMs: number,
+  problem?: string,
+): ModalView {
+  const drained = previews.every((preview) => preview.drained);
+  const first = drained ? option('Destroy', 'destroy') : option('Drain, then destroy', 'drain_then_destroy');
+  const only = previews.length === 1 ? previews[0] : undefined;
+  const force = mayForce && only !== undefined;
+  const lost = only === undefined ? 0 : only.drain.evict.length + only.drain.errors.length;
+  const blocks: KnownBlock[] = [
+    ...(problem === undefined ? [] : [section(problem)]),
+    ...fit(
+      previews.flatMap((preview) => [
+        section(
+          `${code(preview.worker.name)} owned by ${preview.worker.owner === undefined ? 'nobody' : mention(preview.worker.owner)}, ${preview.expiresAtMs === undefined ? 'no deadline' : deadline(preview.expiresAtMs, nowMs)}; ${preview.drained ? '*drained*' : '*not drained*'}`,
+        ),
+        ...(preview.drained ? [] : previewBlocks(preview.drain)),
+      ]),
+      90,
+      40_000,
+    ),
+    {
+      type: 'input',
+      block_id: 'mode',
+      label: plain('What to do'),
+      element: {
+        type: 'radio_buttons',
+        action_id: 'mode',
+        initial_option: first,
+        options: [first, ...(force ? [option('Force: destroy without waiting for the drain', 'force')] : [])],
+      },
+    },
+    ...(force
+      ? [
+          {
+            type: 'input' as const,
+            block_id: 'typed',
+            optional: true,
+            label: plain('To force, type the name of the worker'),
+            hint: plain(
+              `Force deletes ${count(lost, 'pod')} past every PodDisruptionBudget. What they keep on this worker is lost.`,
+              300,
+            ),
+            element: { type: 'plain_text_input' as const, action_id: 'typed', max_length: 100 },
+          },
+        ]
+      : []),
+    context('The VM is deleted and the node removed. This cannot be undone.'),
+  ];
+  return {
+    type: 'modal',
+    callback_id: CALLBACKS.destroy,
+    title: title(previews.length === 1 ? 'Destroy worker?' : 'Destroy workers?'),
+    submit: plain(force ? 'Confirm' : drained ? 'Destroy' : 'Drain, then destroy', 24),
+    close: plain('Keep', 24),
+    private_metadata: JSON.stringify(metadata),
+    blocks,
+  };
+}
+
+const panelButtons: KnownBlock = {
+  type: 'actions',
+  elements: [
+    button('Provision', 'burst:panel:provision', 'provision', { style: 'primary' }),
+    button('List', 'burst:panel:list', 'list'),
+    button('My operations', 'burst:panel:ops', 'ops'),
+    button('Help', 'burst:panel:help', 'help'),
+  ],
+};
+
+/** The panel of `/burst` alone: the fleet in one line, what of theirs expires next, and buttons. */
+export function panelMessage(fleet: Fleet, userId: string, nowMs: number): Message {
+  const next = nextOf(fleet, userId);
+  const yours =
+    next === undefined
+      ? 'You have no burst worker.'
+      : `Yours that expires next: ${code(next.name)}, ${deadline(next.expiresAtMs, nowMs)}.`;
+  const text = `${fleetLine(fleet)}\n${yours}`;
+  return { text, blocks: [section(text), panelButtons] };
+}
+function nextOf(fleet: Fleet, userId: string): { readonly name: string; readonly expiresAtMs: number } | undefined {
+  return fleet.workers
+    .flatMap(({ name, owner, expiresAtMs }) =>
+      owner === userId && expiresAtMs !== undefined ? [{ name, expiresAtMs }] : [],
+    )
+    .sort((a, b) => a.expiresAtMs - b.expiresAtMs)[0];
+}
+
+/** The App Home; `fleet` undefined when it could not be read, with the reason in `problem`. */
+export function homeView(
+  fleet: Fleet | undefined,
+  problem: string | undefined,
+  userId: string,
+  nowMs: number,
+): HomeView {
+  if (fleet === undefined)
+    return {
+      type: 'home',
+      blocks: [section(`:warning: ${escape(problem ?? 'The fleet could not be read.')}`), panelButtons],
+    };
+  const burst = fleet.workers.filter((worker) => worker.type === 'burst');
+  const own = burst.filter((worker) => worker.owner === userId);
+  const line = (worker: (typeof burst)[number]): KnownBlock =>
+    section(
+      `${code(worker.name)} ${worker.status.replace('_', ' ')}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}`,
+    );
+  return {
+    type: 'home',
+    blocks: [
+      { type: 'header', text: plain('Burst workers', 150) },
+      section(fleetLine(fleet)),
+      panelButtons,
+      { type: 'divider' },
+      section(
+        own.length === 0
+          ? 'You have no burst worker.'
+          : `*Yours*: ${names(
+              own.map((worker) => worker.name),
+              10,
+            )}`,
+      ),
+      ...fit(burst.map(line), 60, 30_000),
+      { type: 'context', elements: [mrkdwn('`/burst help` says what can be done.')] },
+    ],
+  };
+}

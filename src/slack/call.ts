@@ -1,0 +1,67 @@
+/** What a command or a click is to the code that serves it. */
+import type { View } from '@slack/types';
+import type { WebClient } from '@slack/web-api';
+import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { Operations } from '../operations/types.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { Store } from '../ports/store.ts';
+import type { Gate } from './gate.ts';
+import type { Log, SlackActor } from './basics.ts';
+export type { Log, SlackActor } from './basics.ts';
+
+import type { Message } from './blocks/text.ts';
+
+export type Services = {
+  readonly client: WebClient;
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly access: AccessPolicy;
+  readonly workers: WorkerPolicy;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly defaultChannelId: string | undefined;
+};
+
+export type Call = {
+  readonly by: SlackActor;
+  readonly channelId: string | undefined;
+  readonly triggerId: string;
+  /** The same for every delivery of the same click or command. */
+  readonly key: string;
+  /** A private answer. */
+  readonly reply: (message: Message) => Promise<void>;
+  /** A private answer in place of the private message that was clicked, where that is possible. */
+  readonly replace: (message: Message) => Promise<void>;
+};
+
+/** Opens a modal within the trigger's 3 s that says it is loading. @returns a function that fills it in. */
+export async function openLoading(
+  call: Call,
+  services: Services,
+  loading: View,
+): Promise<(view: View) => Promise<void>> {
+  const opened = await services.client.views.open({ trigger_id: call.triggerId, view: loading });
+  const id = opened.view?.id;
+  return async (view) => {
+    if (id === undefined) return;
+    await services.client.views.update({ view_id: id, view });
+  };
+}
+
+export const requestOf = (
+  call: Call,
+  reason?: string,
+): {
+  readonly by: SlackActor;
+  readonly idempotencyKey: string;
+  readonly channelId?: string;
+  readonly reason?: string;
+} => ({
+  by: call.by,
+  idempotencyKey: call.key,
+  ...(call.channelId === undefined ? {} : { channelId: call.channelId }),
+  ...(reason === undefined || reason === '' ? {} : { reason }),
+});

@@ -1,0 +1,43 @@
+import { BurstError } from '../../domain/errors.ts';
+import { wordsOf } from '../../domain/words.ts';
+import { code, count, names } from '../blocks/text.ts';
+import type { Call, Services } from '../call.ts';
+import type { Command } from './types.ts';
+
+/** @throws AccessRefused unless the operation is the person's own (or only touches own workers), or they are admin. */
+export async function requireOwnOperation(id: string, call: Call, services: Services, action: string): Promise<void> {
+  const { operation, runs } = await services.operations.operation(id);
+  const own = operation.requester.kind === 'slack' && operation.requester.userId === call.by.userId;
+  if (own) await services.gate.require(call, 'operator', action);
+  else
+    await services.gate.requireWorkers(
+      call,
+      runs.map((run) => run.workerName),
+      action,
+    );
+}
+
+/** Cancels and says what still stops and what is too late. */
+export async function cancelOperation(id: string, call: Call, services: Services): Promise<void> {
+  await requireOwnOperation(id, call, services, 'cancel');
+  const { operation, stopping, tooLate } = await services.operations.cancel(id, call.by);
+  const late = tooLate.length === 0 ? '' : ` Too late for ${names(tooLate.map((run) => run.workerName))}.`;
+  await call.reply({
+    text: `:no_entry_sign: Operation ${code(operation.id)}: ${count(stopping.length, 'worker')} stopping; its message tells how it ends.${late}`,
+  });
+}
+
+export const cancel: Command = {
+  name: 'cancel',
+  aliases: ['stop', 'abort'],
+  summary: 'stop what can still be stopped of an operation',
+  usage: '/burst cancel OPERATION',
+  examples: ['/burst cancel 01hz3k9q7c'],
+  role: 'operator',
+  async run(words, call, services) {
+    const id = wordsOf(words)[0];
+    if (id === undefined)
+      throw new BurstError('invalid_input', 'Which operation?', { hint: '/burst ops lists them with their ids.' });
+    await cancelOperation(id, call, services);
+  },
+};

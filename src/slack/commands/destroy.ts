@@ -1,0 +1,60 @@
+import { BurstError } from '../../domain/errors.ts';
+import { wordsOf } from '../../domain/words.ts';
+import { errorMessage } from '../blocks/errors.ts';
+import { destroyView, messageView, noteView } from '../blocks/views.ts';
+import { openLoading } from '../call.ts';
+import type { Call, Services, SlackActor } from '../call.ts';
+import type { Command } from './types.ts';
+import { resolveNames } from './names.ts';
+import type { ModalView } from '@slack/types';
+
+const MOST_METADATA = 3000;
+/** The confirmation as the workers are now. @throws BurstError when it may not be shown. */
+export async function destroyConfirmation(
+  workers: readonly string[],
+  who: { readonly by: SlackActor; readonly channelId: string | undefined },
+  services: Services,
+  problem?: string,
+): Promise<ModalView> {
+  const role = await services.gate.requireWorkers(who, workers, 'destroy');
+  const previews = [];
+  for (const name of workers) previews.push(await services.operations.previewDestroy(name));
+  const metadata = {
+    ...(who.channelId === undefined ? {} : { channelId: who.channelId }),
+    workers,
+    fingerprints: Object.fromEntries(previews.map((preview) => [preview.worker.name, preview.fingerprint])),
+  };
+  if (JSON.stringify(metadata).length > MOST_METADATA)
+    throw new BurstError('invalid_input', 'These are too many workers for one confirmation.', {
+      left: 'Nothing was destroyed.',
+      hint: 'Destroy fewer at once.',
+    });
+  return destroyView(previews, metadata, role === 'admin', services.clock.now(), problem);
+}
+
+/** Opens the destroy confirmation: a loading view first, so that the trigger is used in time. */
+export async function openDestroy(names: readonly string[], call: Call, services: Services): Promise<void> {
+  const fill = await openLoading(call, services, noteView('Destroy', ':hourglass: Looking at the worker…'));
+  try {
+    await services.gate.require(call, 'operator', 'destroy');
+    const workers = await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
+    await fill(await destroyConfirmation(workers, call, services));
+  } catch (error) {
+    if (!(error instanceof BurstError)) throw error;
+    await fill(messageView('Destroy', errorMessage(error)));
+  }
+}
+
+export const destroy: Command = {
+  name: 'destroy',
+  aliases: ['remove', 'delete', 'rm'],
+  summary: 'remove a burst worker and its VM, after a confirmation',
+  usage: '/burst destroy NAME…',
+  examples: ['/burst destroy burst-medium-abcde'],
+  role: undefined,
+  async run(words, call, services) {
+    const names = wordsOf(words);
+    if (names.length === 0) await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
+    await openDestroy(names, call, services);
+  },
+};

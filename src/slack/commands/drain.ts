@@ -1,0 +1,38 @@
+import { BurstError } from '../../domain/errors.ts';
+import { wordsOf } from '../../domain/words.ts';
+import { errorMessage } from '../blocks/errors.ts';
+import { drainView, messageView, noteView } from '../blocks/views.ts';
+import { openLoading } from '../call.ts';
+import type { Call, Services } from '../call.ts';
+import type { Command } from './types.ts';
+import { resolveNames } from './names.ts';
+
+/** Opens the drain form with its preview. */
+export async function openDrain(names: readonly string[], call: Call, services: Services): Promise<void> {
+  const fill = await openLoading(call, services, noteView('Drain', ':hourglass: Looking at the pods…'));
+  try {
+    await services.gate.require(call, 'operator', 'drain');
+    const workers = await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');
+    await services.gate.requireWorkers(call, workers, 'drain');
+    const previews = [];
+    for (const name of workers) previews.push(await services.operations.previewDrain(name));
+    const channel = call.channelId === undefined ? {} : { channelId: call.channelId };
+    await fill(drainView(previews, { ...channel, workers }));
+  } catch (error) {
+    if (!(error instanceof BurstError)) throw error;
+    await fill(messageView('Drain', errorMessage(error)));
+  }
+}
+
+export const drain: Command = {
+  name: 'drain',
+  summary: 'move the pods away from a worker, after a preview',
+  usage: '/burst drain NAME…',
+  examples: ['/burst drain burst-medium-abcde'],
+  role: undefined,
+  async run(words, call, services) {
+    const names = wordsOf(words);
+    if (names.length === 0) await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');
+    await openDrain(names, call, services);
+  },
+};

@@ -1,0 +1,32 @@
+import { section } from '../blocks/text.ts';
+import type { Message } from '../blocks/text.ts';
+import type { Command } from './types.ts';
+
+/** Makes `help` from the registry it belongs to. */
+export function helpOf(commands: () => readonly Command[]): Command {
+  const one = (command: Command): Message => {
+    const text = `*${command.usage}*: ${command.summary}\nExamples:\n${command.examples.map((line) => `• \`${line}\``).join('\n')}`;
+    return { text, blocks: [section(text)] };
+  };
+  const all = (): Message => {
+    const lines = commands().map((command) => `• \`${command.usage}\` ${command.summary}`);
+    const text = `*Burst lends this cluster temporary workers*\n${lines.join('\n')}\nNames may be shortened to a unique part; lifetimes are \`24h\`, \`2d\`.`;
+    return { text, blocks: [section(text)] };
+  };
+  return {
+    name: 'help',
+    aliases: ['?', '-h', '--help'],
+    summary: 'what can be done, with examples',
+    usage: '/burst help [command]',
+    examples: ['/burst help', '/burst help provision'],
+    role: undefined,
+    async run(words, call) {
+      const name = words.toLowerCase().trim();
+      const found =
+        name === ''
+          ? undefined
+          : commands().find((command) => command.name === name || command.aliases?.includes(name));
+      await call.reply(found === undefined ? all() : one(found));
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { BurstError } from '../../domain/errors.ts';
+import { parseProvision } from '../../domain/words.ts';
+import type { Accepted } from '../../operations/types.ts';
+import { code, date, mention } from '../blocks/text.ts';
+import type { Message } from '../blocks/text.ts';
+import { errorMessage } from '../blocks/errors.ts';
+import { messageView, noteView, provisionView } from '../blocks/views.ts';
+import { openLoading, requestOf } from '../call.ts';
+import type { Call, Services } from '../call.ts';
+import { nearest } from '../nearest.ts';
+import type { Command } from './types.ts';
+
+/** The private answer when an operation was taken on: its public message tells the rest. */
+export function acceptedMessage(accepted: Accepted): Message {
+  const { operation, duplicate } = accepted;
+  const where = operation.channelId === undefined ? '' : ` in <#${operation.channelId}>`;
+  const text = duplicate
+    ? `:information_source: This was asked for already (${operation.requester.kind === 'slack' ? mention(operation.requester.userId) : 'Burst'}, ${date(operation.createdAtMs)}): operation ${code(operation.id)}.`
+    : `:white_check_mark: Operation ${code(operation.id)} is on its way; follow its message${where}.`;
+  return { text };
+}
+
+/** Opens the provision form. */
+export async function openProvision(call: Call, services: Services): Promise<void> {
+  const fill = await openLoading(call, services, noteView('Provision workers', ':hourglass: Looking at the fleet…'));
+  try {
+    await services.gate.require(call, 'operator', 'provision');
+    const fleet = await services.operations.fleet().catch(() => undefined);
+    const metadata = call.channelId === undefined ? {} : { channelId: call.channelId };
+    await fill(provisionView(services.workers, fleet, metadata));
+  } catch (error) {
+    if (!(error instanceof BurstError)) throw error;
+    await fill(messageView('Provision workers', errorMessage(error)));
+  }
+}
+
+export const provision: Command = {
+  name: 'provision',
+  aliases: ['add', 'create', 'up'],
+  summary: 'new burst workers; a form when nothing else is said',
+  usage: '/burst provision [count] [size] [lifetime] [reason]',
+  examples: ['/burst provision', '/burst provision 3 medium 24h load test', '/burst provision large 2d'],
+  role: undefined,
+  async run(words, call, services) {
+    if (words === '') return openProvision(call, services);
+    await services.gate.require(call, 'operator', 'provision');
+    const parsed = parseProvision(words, [...services.workers.sizes.keys()], nearest);
+    if (!parsed.ok)
+      throw new BurstError('invalid_input', `${parsed.text}.`, {
+        left: 'Nothing was asked for.',
+        hint: 'For example: /burst provision 3 medium 24h load test',
+        ...(parsed.suggestion === undefined ? {} : { suggestions: [parsed.suggestion] }),
+      });
+    const { count = 1, reason, ...rest } = parsed.value;
+    const accepted = await services.operations.provision({ ...requestOf(call, reason), count, ...rest });
+    await call.reply(acceptedMessage(accepted));
+  },
+};

@@ -1,0 +1,136 @@
+/** Who may. Invariant: a look-up that fails is a no, and every refusal is audited. */
+import type { WebClient } from '@slack/web-api';
+import type { AccessPolicy, Role } from '../domain/policy.ts';
+import type { Operations } from '../operations/types.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Store } from '../ports/store.ts';
+import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
+import type { Groups } from '../domain/access.ts';
+import { AccessRefused } from './blocks/errors.ts';
+import type { Log, SlackActor } from './basics.ts';
+
+const CACHE_MS = 60_000;
+const MAX_CACHED = 200;
+export type GateOptions = {
+  readonly client: WebClient;
+  readonly access: AccessPolicy;
+  readonly operations: Operations;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cluster: string;
+};
+type Who = { readonly by: SlackActor; readonly channelId?: string | undefined };
+
+export interface Gate {
+  /** @returns the person's role. @throws AccessRefused (audited) when it is not enough for `need`. */
+  require(who: Who, need: Role, action: string, workerName?: string): Promise<Role>;
+  /** Also that each worker is their own, or that they are admin. */
+  requireWorkers(who: Who, workers: readonly string[], action: string): Promise<Role>;
+  /** @throws AccessRefused when commands are not allowed in this channel. */
+  requireChannel(who: Who, action: string): Promise<void>;
+}
+
+export function createGate(options: GateOptions): Gate {
+  const { client, access, operations, store, clock, log } = options;
+  const cache = new Map<string, { readonly untilMs: number; readonly value: Promise<ReadonlySet<string>> }>();
+  const cached = (key: string, read: () => Promise<ReadonlySet<string>>): Promise<ReadonlySet<string>> => {
+    const now = clock.now();
+    const found = cache.get(key);
+    if (found !== undefined && found.untilMs > now) return found.value;
+    if (cache.size >= MAX_CACHED) cache.clear();
+    const value = read();
+    cache.set(key, { untilMs: now + CACHE_MS, value });
+    value.catch(() => cache.delete(key));
+    return value;
+  };
+  const idOf = async (group: string): Promise<string | undefined> => {
+    if (/^S[A-Z0-9]{6,}$/.test(group)) return group;
+    const handle = group.replace(/^@/, '');
+    const pairs = await cached('handles', async () => {
+      const answer = await client.usergroups.list();
+      return new Set((answer.usergroups ?? []).map((item) => `${item.handle ?? ''} ${item.id ?? ''}`));
+    });
+    return [...pairs].find((pair) => pair.startsWith(`${handle} `))?.slice(handle.length + 1);
+  };
+  const members = async (group: string): Promise<ReadonlySet<string>> => {
+    const id = await idOf(group);
+    if (id === undefined) throw new Error(`there is no user group ${group}`);
+    return cached(`members ${id}`, async () => {
+      const answer = await client.usergroups.users.list({ usergroup: id });
+      return new Set(answer.users ?? []);
+    });
+  };
+  const groupsOf = async (userId: string, need: Role): Promise<Groups> => {
+    // Groups of every role are asked, so that an answer names the role that the person really has.
+    const wanted = groupsThatGrant(access, 'viewer');
+    const memberOf = new Set<string>();
+    let why: string | undefined;
+    for (const group of wanted)
+      try {
+        if ((await members(group)).has(userId)) memberOf.add(group);
+      } catch (error) {
+        log.warn({ group, error: error instanceof Error ? error.message : String(error) }, 'user group look-up failed');
+        why ??= `the user group ${group} could not be looked up`;
+      }
+    const enough = roleAnswer(access, userId, { known: true, memberOf }, need).ok;
+    return enough || why === undefined ? { known: true, memberOf } : { known: false, why };
+  };
+  const refuse = async (
+    who: Who,
+    action: string,
+    text: string,
+    markup: string,
+    workerName?: string,
+  ): Promise<never> => {
+    await store
+      .appendAudit([
+        {
+          atMs: clock.now(),
+          cluster: options.cluster,
+          actor: who.by,
+          action,
+          outcome: 'refused',
+          text,
+          ...(workerName === undefined ? {} : { workerName }),
+        },
+      ])
+      .catch((error: unknown) => log.error({ error: String(error), action }, 'refusal could not be audited'));
+    throw new AccessRefused(`${action}: ${text}.`, markup);
+  };
+  const ownerOf = async (name: string): Promise<string | undefined> => {
+    const record = (await store.listWorkers({})).find((worker) => worker.name === name && worker.state !== 'removed');
+    if (record !== undefined) return record.owner.kind === 'slack' ? record.owner.userId : undefined;
+    return (await operations.fleet()).workers.find((worker) => worker.name === name)?.owner;
+  };
+  const require = async (who: Who, need: Role, action: string, workerName?: string): Promise<Role> => {
+    const answer = roleAnswer(access, who.by.userId, await groupsOf(who.by.userId, need), need);
+    return answer.ok ? answer.role : refuse(who, action, answer.text, answer.hint, workerName);
+  };
+  return {
+    require,
+    async requireWorkers(who, workers, action) {
+      const role = await require(who, 'operator', action, workers[0]);
+      if (role === 'admin') return role;
+      for (const name of workers) {
+        const owner = await ownerOf(name);
+        if (mayActOn(role, who.by.userId, owner)) continue;
+        const answer = roleAnswer(access, who.by.userId, await groupsOf(who.by.userId, 'admin'), 'admin');
+        if (answer.ok) return answer.role;
+        await refuse(
+          who,
+          action,
+          `${name} is ${owner === undefined ? 'not a burst worker of yours' : "someone else's worker"}; ${answer.text}`,
+          answer.hint,
+          name,
+        );
+      }
+      return role;
+    },
+    async requireChannel(who, action) {
+      if (who.channelId === undefined || channelAllowed(access, who.channelId)) return;
+      const where = access.channels.slice(0, 5).map((id) => `<#${id}>`);
+      await refuse(who, action, 'commands are not allowed in this channel', `They are in ${where.join(', ')}.`);
+    },
+  };
+}

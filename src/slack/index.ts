@@ -1,0 +1,2 @@
+export { createSlackApp } from './app.ts';
+export type { Check, SlackApp, SlackAppOptions } from './app.ts';

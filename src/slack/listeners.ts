@@ -1,0 +1,207 @@
+/** What Slack sends us. Invariants: the ack comes first; whatever goes wrong is answered privately; odd payloads are ignored. */
+import type { App } from '@slack/bolt';
+import { z } from 'zod';
+import { isBurstError } from '../domain/errors.ts';
+import { createClicks } from './actions.ts';
+import { apology, errorMessage } from './blocks/errors.ts';
+import type { Message } from './blocks/text.ts';
+import { homeView } from './blocks/views.ts';
+import type { Call, Services, SlackActor } from './call.ts';
+import { runCommand } from './commands/registry.ts';
+import { platformError } from './errors.ts';
+import { handleSubmit } from './submits.ts';
+
+const commandBody = z.looseObject({
+  user_id: z.string().min(1),
+  user_name: z.string().optional(),
+  channel_id: z.string().optional(),
+  text: z.string().default(''),
+  trigger_id: z.string().default(''),
+  response_url: z.string().optional(),
+});
+const userSchema = z.looseObject({
+  id: z.string().min(1),
+  username: z.string().optional(),
+  name: z.string().optional(),
+});
+const actionBody = z.looseObject({
+  user: userSchema,
+  trigger_id: z.string().default(''),
+  response_url: z.string().optional(),
+  channel: z.looseObject({ id: z.string() }).optional(),
+  container: z.looseObject({ is_ephemeral: z.boolean().optional(), message_ts: z.string().optional() }).optional(),
+  view: z.looseObject({ id: z.string() }).optional(),
+  actions: z
+    .array(
+      z.looseObject({
+        action_id: z.string(),
+        action_ts: z.string().default(''),
+        value: z.string().optional(),
+        selected_option: z.looseObject({ value: z.string() }).nullish(),
+      }),
+    )
+    .min(1),
+});
+const submitBody = z.looseObject({
+  user: userSchema,
+  view: z.looseObject({
+    id: z.string(),
+    hash: z.string().default(''),
+    callback_id: z.string().default(''),
+    private_metadata: z.string().default(''),
+    state: z.looseObject({ values: z.unknown() }).optional(),
+  }),
+});
+const actorOf = (id: string, name: string | undefined): SlackActor => ({
+  kind: 'slack',
+  userId: id,
+  ...(name === undefined ? {} : { userName: name }),
+});
+type Respond = (message: Record<string, unknown>) => Promise<unknown>;
+/** Slack escapes what people type in a command. */
+const unescape = (text: string): string =>
+  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+
+/** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
+export function registerListeners(app: App, services: Services, track: <T>(work: Promise<T>) => Promise<T>): void {
+  const clicks = createClicks(services);
+  const { client, log } = services;
+
+  const privately =
+    (userId: string, channelId: string | undefined, respond: Respond | undefined, replaceOriginal: boolean) =>
+    async (message: Message): Promise<void> => {
+      const tries = [message.blocks, message.fallback, undefined];
+      const send = async (blocks: Message['blocks']): Promise<void> => {
+        const content = { text: message.text, ...(blocks === undefined ? {} : { blocks: [...blocks] }) };
+        if (respond !== undefined)
+          await respond({ ...content, response_type: 'ephemeral', replace_original: replaceOriginal });
+        else if (channelId !== undefined)
+          await client.chat.postEphemeral({ channel: channelId, user: userId, ...content });
+        else await client.chat.postMessage({ channel: userId, ...content });
+      };
+      for (const [index, blocks] of tries.entries())
+        try {
+          if (index === 1 && blocks === undefined) continue;
+          return await send(blocks);
+        } catch (error) {
+          if (index === tries.length - 1) throw error;
+          log.warn({ error: String(error) }, 'private answer was refused; sending a plainer one');
+        }
+    };
+  const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>): Promise<void> => {
+    try {
+      await act();
+    } catch (error) {
+      try {
+        if (isBurstError(error)) {
+          await reply(errorMessage(error, (suggestion) => suggestion));
+          return;
+        }
+        if (['expired_trigger_id', 'invalid_trigger_id', 'exchanged_trigger_id'].includes(platformError(error) ?? '')) {
+          await reply({ text: ':hourglass: Slack gave too little time to open the form. Please try again.' });
+          return;
+        }
+        const errorId = services.ids.next();
+        log.error(
+          { errorId, what, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          'a Slack request failed',
+        );
+        await reply(apology(errorId));
+      } catch (lost) {
+        log.error({ what, error: String(lost) }, 'an answer could not be given');
+      }
+    }
+  };
+
+  app.command('/burst', async ({ ack, body, respond }) => {
+    await ack();
+    const parsed = commandBody.safeParse(body);
+    if (!parsed.success) return log.warn({}, 'malformed command ignored');
+    const { user_id: userId, channel_id: channelId, text, trigger_id: triggerId, response_url: url } = parsed.data;
+    const reply = privately(userId, channelId, url === undefined ? undefined : respond, false);
+    const by = actorOf(userId, parsed.data.user_name);
+    const key = `command ${triggerId === '' ? services.ids.next() : triggerId}`;
+    const call: Call = { by, channelId, triggerId, key, reply, replace: reply };
+    await track(guard('command', reply, () => runCommand(unescape(text), call, services)));
+  });
+
+  app.action(/^burst:/, async ({ ack, body, respond }) => {
+    await ack();
+    const parsed = actionBody.safeParse(body);
+    const action = parsed.data?.actions[0];
+    if (!parsed.success || action === undefined) return log.warn({}, 'malformed action ignored');
+    const { user, channel, container, response_url: url, trigger_id: triggerId } = parsed.data;
+    const where = url === undefined ? undefined : (respond as Respond);
+    const reply = privately(user.id, channel?.id, where, false);
+    const replace = container?.is_ephemeral === true ? privately(user.id, channel?.id, where, true) : reply;
+    const messageKey = `${channel?.id ?? 'view'} ${container?.message_ts ?? parsed.data.view?.id ?? ''}`;
+    const by = actorOf(user.id, user.username ?? user.name);
+    const key = `action ${messageKey} ${action.action_id} ${action.action_ts === '' ? triggerId : action.action_ts}`;
+    const call: Call = { by, channelId: channel?.id, triggerId, key, reply, replace };
+    const click = {
+      actionId: action.action_id,
+      value: action.selected_option?.value ?? action.value ?? '',
+      messageKey,
+    };
+    await track(guard('action', reply, () => clicks(click, call)));
+  });
+  // Changes of form fields arrive as actions too; they only need an ack.
+  app.action(/^(?!burst:)/, async ({ ack }) => ack());
+
+  app.view(/.*/, async (args) => {
+    const { body } = args;
+    if (body.type !== 'view_submission') return args.ack();
+    const ack = args.ack as (answer?: unknown) => Promise<void>;
+    const parsed = submitBody.safeParse(body);
+    if (!parsed.success) {
+      log.warn({}, 'malformed submission ignored');
+      return ack();
+    }
+    const { user, view } = parsed.data;
+    const reply = privately(user.id, undefined, undefined, false);
+    await track(
+      guard('view', reply, () =>
+        handleSubmit(
+          {
+            by: actorOf(user.id, user.username ?? user.name),
+            callbackId: view.callback_id,
+            viewId: view.id,
+            hash: view.hash,
+            metadata: view.private_metadata,
+            values: view.state?.values,
+            ack: (answer) =>
+              ack(
+                'errors' in answer
+                  ? { response_action: 'errors', errors: answer.errors }
+                  : { response_action: 'update', view: answer.view },
+              ),
+          },
+          services,
+        ),
+      ),
+    );
+  });
+
+  app.event('app_home_opened', async ({ event }) => {
+    if (event.tab !== 'home') return;
+    const userId = event.user;
+    await track(
+      (async () => {
+        try {
+          await services.gate.require({ by: actorOf(userId, undefined) }, 'viewer', 'home');
+          const fleet = await services.operations.fleet();
+          await client.views.publish({
+            user_id: userId,
+            view: homeView(fleet, undefined, userId, services.clock.now()),
+          });
+        } catch (error) {
+          const problem = isBurstError(error) ? error.message : 'The fleet could not be read.';
+          if (!isBurstError(error)) log.error({ error: String(error) }, 'the home tab failed');
+          await client.views
+            .publish({ user_id: userId, view: homeView(undefined, problem, userId, services.clock.now()) })
+            .catch((lost: unknown) => log.warn({ error: String(lost) }, 'the home tab could not be published'));
+        }
+      })(),
+    );
+  });
+}

@@ -1,0 +1,172 @@
+/** Modal submissions. Invariant: the ack comes first; what was typed is kept when something is wrong. */
+import type { ModalView } from '@slack/types';
+import { z } from 'zod';
+import type { BurstError } from '../domain/errors.ts';
+import { isBurstError } from '../domain/errors.ts';
+import { parseHours, formatHours } from '../domain/duration.ts';
+import { apology, errorMessage } from './blocks/errors.ts';
+import { escape } from './blocks/text.ts';
+import type { Message } from './blocks/text.ts';
+import { CALLBACKS, messageView, noteView, provisionView } from './blocks/views.ts';
+import type { ProvisionTyped } from './blocks/views.ts';
+import type { Services, SlackActor } from './call.ts';
+import { destroyConfirmation } from './commands/destroy.ts';
+import { acceptedMessage } from './commands/provision.ts';
+
+const metadataSchema = z.object({
+  channelId: z.string().optional(),
+  workers: z.array(z.string()).default([]),
+  fingerprints: z.record(z.string(), z.string()).default({}),
+});
+const elementSchema = z.looseObject({
+  value: z.string().nullish(),
+  selected_option: z.looseObject({ value: z.string() }).nullish(),
+});
+const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
+
+export type Submit = {
+  readonly by: SlackActor;
+  readonly callbackId: string;
+  readonly viewId: string;
+  readonly hash: string;
+  readonly metadata: string;
+  readonly values: unknown;
+  /** Errors by block id, or the view that replaces the form while work goes on. */
+  readonly ack: (answer: { errors: Record<string, string> } | { view: ModalView }) => Promise<void>;
+};
+
+const failure = (error: BurstError): Message => errorMessage(error);
+
+/** Serves one submission to its end; unknown forms are acknowledged with a note. */
+export async function handleSubmit(submit: Submit, services: Services): Promise<void> {
+  const metadata = metadataSchema.safeParse(parse(submit.metadata));
+  const values = valuesSchema.safeParse(submit.values ?? {});
+  if (!metadata.success || !values.success) {
+    await submit.ack({ view: noteView('Burst', 'This form is from another version of Burst. Nothing was done.') });
+    return;
+  }
+  const value = (id: string): string | undefined => {
+    const element = values.data[id]?.[id];
+    const text = element?.selected_option?.value ?? element?.value ?? undefined;
+    return text === undefined || text.trim() === '' ? undefined : text.trim();
+  };
+  const { channelId, workers, fingerprints } = metadata.data;
+  const who = { by: submit.by, channelId };
+  const request = {
+    by: submit.by,
+    idempotencyKey: `view ${submit.viewId} ${submit.hash}`,
+    ...(channelId === undefined ? {} : { channelId }),
+  };
+  const show = async (view: ModalView): Promise<void> => {
+    await services.client.views.update({ view_id: submit.viewId, view }).catch((error: unknown) => {
+      services.log.info({ error: String(error), viewId: submit.viewId }, 'view was closed before its result');
+    });
+  };
+  const work = async (
+    heading: string,
+    act: () => Promise<Message>,
+    again?: (error: BurstError) => Promise<ModalView | undefined>,
+  ): Promise<void> => {
+    await submit.ack({ view: noteView(heading, ':hourglass: One moment…') });
+    try {
+      await show(messageView(heading, await act()));
+    } catch (error) {
+      if (!isBurstError(error)) {
+        const id = services.ids.next();
+        services.log.error(
+          { errorId: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          'form failed',
+        );
+        await show(messageView(heading, apology(id)));
+        return;
+      }
+      const view = await again?.(error).catch(() => undefined);
+      await show(view ?? messageView(heading, failure(error)));
+    }
+  };
+  switch (submit.callbackId) {
+    case CALLBACKS.provision: {
+      const policy = services.workers;
+      const errors: Record<string, string> = {};
+      const count = Number(value('count') ?? '');
+      if (!Number.isInteger(count) || count < 1 || count > policy.maxPerRequest)
+        errors['count'] = `A whole number from 1 to ${policy.maxPerRequest}`;
+      const size = value('size');
+      if (size === undefined || !policy.sizes.has(size))
+        errors['size'] = `One of ${[...policy.sizes.keys()].join(', ')}`;
+      const own = value('own');
+      const ownHours = own === undefined ? undefined : parseHours(/^\d+$/.test(own) ? `${own}h` : own);
+      const ttlHours = own === undefined ? Number(value('ttl') ?? policy.defaultTtlHours) : ownHours;
+      if (ttlHours === undefined || !(ttlHours >= policy.minTtlHours && ttlHours <= policy.maxTtlHours))
+        errors[own === undefined ? 'ttl' : 'own'] =
+          `From ${formatHours(policy.minTtlHours)} to ${formatHours(policy.maxTtlHours)}; for example 36h or 3d`;
+      if (Object.keys(errors).length > 0) return submit.ack({ errors });
+      const reason = value('reason');
+      const typed: ProvisionTyped = {
+        count,
+        ...(size === undefined ? {} : { size }),
+        ...(ttlHours === undefined ? {} : { ttlHours }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      return work(
+        'Provision workers',
+        async () => {
+          await services.gate.require(who, 'operator', 'provision');
+          return acceptedMessage(await services.operations.provision({ ...request, ...typed, count }));
+        },
+        async (error) => {
+          if (error.code === 'forbidden') return undefined;
+          const fleet = await services.operations.fleet().catch(() => undefined);
+          return provisionView(policy, fleet, channelId === undefined ? {} : { channelId }, typed, failure(error).text);
+        },
+      );
+    }
+    case CALLBACKS.drain:
+      return work('Drain', async () => {
+        const role = await services.gate.requireWorkers(who, workers, 'drain');
+        return acceptedMessage(await services.operations.drain({ ...request, workers, admin: role === 'admin' }));
+      });
+    case CALLBACKS.destroy: {
+      const mode = value('mode');
+      const force = mode === 'force';
+      if (force && (workers.length !== 1 || value('typed') !== workers[0]))
+        return submit.ack({ errors: { typed: `Type ${workers[0] ?? 'the name'} exactly to force` } });
+      if (mode !== 'destroy' && mode !== 'drain_then_destroy' && !force)
+        return submit.ack({ errors: { mode: 'Choose one' } });
+      return work(
+        'Destroy',
+        async () => {
+          await services.gate.requireWorkers(who, workers, 'destroy');
+          if (force) await services.gate.require(who, 'admin', 'force destroy', workers[0]);
+          const accepted = await services.operations.destroy({
+            ...request,
+            workers,
+            force,
+            drainFirst: mode === 'drain_then_destroy',
+            fingerprints,
+          });
+          return acceptedMessage(accepted);
+        },
+        async (error) =>
+          error.code === 'changed_meanwhile' || error.code === 'not_drained'
+            ? destroyConfirmation(
+                workers,
+                who,
+                services,
+                `:warning: ${escape(error.message)} Nothing was destroyed. This is how it is now:`,
+              )
+            : undefined,
+      );
+    }
+    default:
+      return submit.ack({ view: noteView('Burst', 'This form is not known any more. Nothing was done.') });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? {} : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
+}
