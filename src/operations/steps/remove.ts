@@ -38,8 +38,9 @@ async function knownVmId(deps: StepDeps, context: StepContext): Promise<string |
   const node = await deps.cluster.getNode(context.run.workerName, context.signal);
   let id = record?.vmId ?? (node?.annotations[NODE_KEYS.vmId] || undefined);
   if (id === undefined) {
+    // identity (with the tags, which a listing may lack) is proved by the steps that follow
     const vms = (await deps.vms.list(context.signal)).filter(
-      (vm) => identify(vm, context.run.workerName, deps.ownerTag) === 'ours',
+      (vm) => vm.name === context.run.workerName && !vm.template,
     );
     if (vms.length > 1)
       throw safetyViolation(`${vms.length} VMs are called ${context.run.workerName}.`, { left: 'None was touched.' });

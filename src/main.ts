@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+/** The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { checkApp, startApp } from './app.ts';
+import type { App } from './app.ts';
+import { ConfigError, loadConfig } from './config/index.ts';
+import type { Config } from './config/index.ts';
+
+const out = (text: string): void => void process.stdout.write(`${text}\n`);
+const err = (text: string): void => void process.stderr.write(`${text}\n`);
+const read = (path: string): string => readFileSync(path, 'utf8');
+
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(read(join(import.meta.dirname, '..', 'package.json'))));
+
+function configured(path: string | undefined): Config {
+  return loadConfig({ ...(path === undefined ? {} : { path }), env: process.env, readFile: read });
+}
+
+/** Runs until a signal comes, then stops in order; a second signal ends it at once. */
+async function untilSignal(stop: () => Promise<void>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  await stop();
+}
+
+async function start(options: { config?: string }): Promise<void> {
+  const app = await startApp({ config: configured(options.config) });
+  process.on('unhandledRejection', (error) => app.log.error({ err: error }, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => app.log.error({ err: error }, 'uncaught exception'));
+  await untilSignal(() => app.stop());
+}
+
+async function check(options: { config?: string }): Promise<void> {
+  const checks = await checkApp({ config: configured(options.config) });
+  for (const { ok, name, text } of checks) out(`${ok ? 'ok  ' : 'FAIL'} ${name}: ${text}`);
+  if (checks.some((item) => !item.ok)) process.exitCode = 1;
+}
+
+async function sandbox(options: { port?: string }): Promise<void> {
+  const { startSandbox } = await import('./sandbox/index.ts');
+  const world = await startSandbox({ port: Number(options.port ?? 8787) });
+  const folder = mkdtempSync(join(tmpdir(), 'burst-sandbox-'));
+  const file = {
+    kubernetes: { name: 'sandbox', in_cluster: false },
+    mcp_servers: { proxmox: { endpoint: world.proxmox.mcpUrl, settings: { node: 'pve1', template: 9000 } } },
+    slack: {
+      bot_token: world.slack.botToken,
+      app_token: world.slack.appToken,
+      api_url: world.slack.apiUrl,
+      channel: 'C0BURST0001',
+      roles: {
+        viewer: { users: ['U0VIEWER001'] },
+        operator: { users: ['U0OPERATOR1'] },
+        admin: { users: ['U0ADMIN0001'] },
+      },
+    },
+    database: { path: join(folder, 'burst.sqlite') },
+    schedules: { reaper: '* * * * * *' },
+    engine: { poll_seconds: 1 },
+    logging: { level: process.env['LOG_LEVEL'] ?? 'warn' },
+    monitoring: { port: 0 },
+  };
+  let app: App | undefined;
+  const close = async (): Promise<void> => {
+    await app?.stop();
+    await world.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const config = loadConfig({ path: 'sandbox', env: {}, readFile: () => JSON.stringify(file) });
+    app = await startApp({ config, clock: world.clock, kubeconfig: world.kubernetes.kubeconfig });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  out(`Burst's sandbox: ${world.url}`);
+  await untilSignal(close);
+}
+
+const program = new Command('burst')
+  .description('Lends Kubernetes clusters temporary worker nodes, from Slack, and takes them back by itself.')
+  .version(version);
+program
+  .command('start')
+  .description('run the bot')
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .action(start);
+program
+  .command('check')
+  .description('tell what is fit for work and what is not')
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .action(check);
+program
+  .command('sandbox')
+  .description('run everything against simulated Slack, Kubernetes and Proxmox')
+  .option('-p, --port <port>', "the page's port", '8787')
+  .action(sandbox);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  err(error instanceof Error ? error.message : String(error));
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}

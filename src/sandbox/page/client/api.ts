@@ -1,0 +1,99 @@
+/** The page's talk with its own server. Invariant: what is shown is the server's state, fetched again upon each change. */
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { PageSlackState, WorldState } from '../../contract.ts';
+
+export type Reply = {
+  ok: boolean;
+  error?: string;
+  errors?: Record<string, string>;
+  message?: string;
+  options?: unknown[];
+};
+
+/** POSTs to the server. Never throws: a failure is a reply that is not ok. */
+export async function post(path: string, body: object): Promise<Reply> {
+  try {
+    const answer = await fetch(`/api${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return (await answer.json()) as Reply;
+  } catch {
+    return { ok: false, error: 'The sandbox does not answer. Is it still running?' };
+  }
+}
+
+async function get<T>(path: string): Promise<T | undefined> {
+  try {
+    const answer = await fetch(`/api${path}`);
+    const body = (await answer.json()) as T & { error?: string };
+    return answer.ok && body.error === undefined ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export type Sandbox = {
+  slack: PageSlackState | undefined;
+  world: WorldState | undefined;
+  connected: boolean;
+  /** Milliseconds that the sandbox's clock is ahead of this machine's. */
+  skewMs: number;
+  refresh: () => void;
+};
+
+/** The state that `user` sees, and the outside world, kept current by the server's events. */
+export function useSandbox(user: string, onUnknownUser: () => void): Sandbox {
+  const [slack, setSlack] = useState<{ user: string; state: PageSlackState }>();
+  const [world, setWorld] = useState<{ state: WorldState; skewMs: number }>();
+  const [connected, setConnected] = useState(true);
+  const current = useRef(user);
+  const sequence = useRef({ slack: 0, world: 0 });
+
+  const fetchSlack = useCallback(async () => {
+    const asked = ++sequence.current.slack;
+    const state = await get<PageSlackState>(`/slack/state?user=${encodeURIComponent(user)}`);
+    if (asked !== sequence.current.slack || current.current !== user) return;
+    if (state) setSlack({ user, state });
+    else if ((await get<WorldState>('/world')) !== undefined) onUnknownUser();
+  }, [user, onUnknownUser]);
+  const fetchWorld = useCallback(async () => {
+    const asked = ++sequence.current.world;
+    const state = await get<WorldState>('/world');
+    if (state && asked === sequence.current.world) setWorld({ state, skewMs: state.nowMs - Date.now() });
+  }, []);
+
+  useEffect(() => {
+    current.current = user;
+    const events = new EventSource('/api/events');
+    const both = (): void => {
+      void fetchSlack();
+      void fetchWorld();
+    };
+    events.onopen = () => {
+      setConnected(true);
+      both();
+    };
+    events.onerror = () => setConnected(false);
+    events.onmessage = (event) => {
+      const { changed } = JSON.parse(String(event.data)) as { changed: 'slack' | 'world' };
+      if (changed === 'slack') void fetchSlack();
+      else void fetchWorld();
+    };
+    both();
+    return () => events.close();
+  }, [user, fetchSlack, fetchWorld]);
+
+  const refresh = useCallback(() => {
+    void fetchSlack();
+    void fetchWorld();
+  }, [fetchSlack, fetchWorld]);
+  return {
+    slack: slack?.user === user ? slack.state : undefined,
+    world: world?.state,
+    connected,
+    skewMs: world?.skewMs ?? 0,
+    refresh,
+  };
+}

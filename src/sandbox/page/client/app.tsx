@@ -1,0 +1,296 @@
+import { Fragment, useCallback, useEffect, useMemo, useState } from 'react';
+import type { PageMessage } from '../../contract.ts';
+import { post, useSandbox } from './api.ts';
+import { BlocksSurface } from './blocks.tsx';
+import { Composer } from './composer.tsx';
+import { Avatar, MessageList } from './messages.tsx';
+import { Modal } from './modal.tsx';
+import type { Edited } from './state.ts';
+import { ReaderContext } from './text.tsx';
+import { World } from './world.tsx';
+
+/** Signed in at first; the state then names everyone else. */
+const FIRST_USER = 'U0OPERATOR1';
+type Place = { kind: 'channel'; id: string } | { kind: 'home' };
+
+function useStored(key: string, initial: string): [string, (value: string) => void] {
+  const [value, setValue] = useState(() => localStorage.getItem(key) ?? initial);
+  const store = useCallback(
+    (next: string) => {
+      localStorage.setItem(key, next);
+      setValue(next);
+    },
+    [key],
+  );
+  return [value, store];
+}
+
+const inThread = (m: PageMessage): boolean => m.threadTs !== undefined && m.threadTs !== m.ts;
+
+export function App() {
+  const [user, setUser] = useStored('user', FIRST_USER);
+  const [theme, setTheme] = useStored('theme', matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+  const onUnknownUser = useCallback(() => setUser(FIRST_USER), [setUser]);
+  const { slack, world, connected, skewMs, refresh } = useSandbox(user, onUnknownUser);
+  const [place, setPlace] = useState<Place>();
+  const [thread, setThread] = useState<string>();
+  const [showWorld, setShowWorld] = useState(true);
+  const [toast, setToast] = useState('');
+  const [seen, setSeen] = useState<Record<string, string>>({});
+  const [homeEdited, setHomeEdited] = useState<Edited>({});
+
+  useEffect(() => void (document.documentElement.dataset['theme'] = theme), [theme]);
+  useEffect(() => {
+    if (toast === '') return;
+    const timer = setTimeout(() => setToast(''), 8000);
+    return () => clearTimeout(timer);
+  }, [toast]);
+  const reader = useMemo(
+    () => ({ me: user, users: slack?.users ?? [], channels: slack?.channels ?? [], nowMs: () => Date.now() + skewMs }),
+    [user, slack, skewMs],
+  );
+  const im = slack?.channels.find((c) => c.kind === 'im');
+  const channel =
+    place?.kind === 'home'
+      ? undefined
+      : (slack?.channels.find((c) => c.id === place?.id) ?? slack?.channels.find((c) => c.kind === 'channel'));
+  const here = slack?.messages.filter((m) => m.channel === channel?.id) ?? [];
+  const newest = here.at(-1)?.ts ?? '';
+  const seenKey = channel ? `${user}/${channel.id}` : '';
+  useEffect(() => {
+    if (seenKey !== '' && newest !== '')
+      setSeen((old) => (old[seenKey] === newest ? old : { ...old, [seenKey]: newest }));
+  }, [seenKey, newest]);
+  const isHome = place?.kind === 'home';
+  useEffect(() => {
+    if (isHome) void post('/slack/home/open', { user });
+  }, [isHome, user]);
+
+  if (!slack)
+    return (
+      <div className="loading" role="status">
+        {connected ? 'Loading the sandbox…' : 'The sandbox does not answer. Waiting for it…'}
+      </div>
+    );
+  const unread = (id: string): number =>
+    slack.messages.filter(
+      (m) => m.channel === id && !inThread(m) && m.userId !== user && m.ts > (seen[`${user}/${id}`] ?? ''),
+    ).length;
+  const go = (to: Place): void => {
+    setPlace(to);
+    setThread(undefined);
+  };
+  const entry = (label: string, id: string, current: boolean, icon: string, to: Place) => {
+    const count = id === '' || current ? 0 : unread(id);
+    return (
+      <li>
+        <button
+          type="button"
+          className={`entry ${count > 0 ? 'unread' : ''}`}
+          aria-current={current ? 'page' : undefined}
+          onClick={() => go(to)}
+        >
+          <span aria-hidden="true" className="entry-icon">
+            {icon}
+          </span>
+          <span className="grow">{label}</span>
+          {count > 0 && (
+            <span className="count">
+              {count}
+              <span className="hidden"> unread</span>
+            </span>
+          )}
+        </button>
+      </li>
+    );
+  };
+  const title = isHome || channel?.kind === 'im' ? 'Burst' : `#${channel?.name ?? ''}`;
+  const modal = slack.modals.at(-1);
+  const root = here.find((m) => m.ts === thread);
+  const inApp = isHome || channel?.kind === 'im';
+  const composerLabel = channel?.kind === 'im' ? 'Message Burst' : `Message #${channel?.name ?? ''}`;
+
+  return (
+    <ReaderContext value={reader}>
+      <div className={`app ${showWorld ? 'with-world' : ''}`} inert={modal !== undefined}>
+        <nav className="sidebar" aria-label="Workspace">
+          <div className="workspace">
+            <span className="workspace-icon" aria-hidden="true">
+              S
+            </span>
+            <h1>Sandbox</h1>
+          </div>
+          <div className="sidebar-scroll">
+            <h2>Channels</h2>
+            <ul>
+              {slack.channels
+                .filter((c) => c.kind === 'channel')
+                .map((c) => (
+                  <Fragment key={c.id}>
+                    {entry(c.name, c.id, channel?.id === c.id, '#', { kind: 'channel', id: c.id })}
+                  </Fragment>
+                ))}
+            </ul>
+            <h2>Apps</h2>
+            <ul>{im && entry('Burst', im.id, inApp, '⚡', { kind: 'home' })}</ul>
+          </div>
+          <div className="me">
+            <Avatar id={user} name={slack.me.realName} bot={false} />
+            <label className="grow">
+              <span className="small">Signed in as</span>
+              <select
+                aria-label="Switch user"
+                value={user}
+                onChange={(event) => {
+                  setUser(event.target.value);
+                  setHomeEdited({});
+                  if (channel?.kind === 'im') setPlace(undefined);
+                  setThread(undefined);
+                }}
+              >
+                {slack.users
+                  .filter((u) => !u.isBot)
+                  .map((u) => (
+                    <option key={u.id} value={u.id}>{`${u.realName} (${u.role})`}</option>
+                  ))}
+              </select>
+            </label>
+          </div>
+        </nav>
+        <main className="main">
+          <header className="bar">
+            <h2>{title}</h2>
+            {inApp && im && (
+              <div role="group" aria-label="Burst" className="tabs">
+                <button type="button" aria-current={isHome ? 'page' : undefined} onClick={() => go({ kind: 'home' })}>
+                  Home
+                </button>
+                <button
+                  type="button"
+                  aria-current={isHome ? undefined : 'page'}
+                  onClick={() => go({ kind: 'channel', id: im.id })}
+                >
+                  Messages
+                </button>
+              </div>
+            )}
+            <span className="grow" />
+            {!connected && (
+              <span role="status" className="badge">
+                Reconnecting…
+              </span>
+            )}
+            <button
+              type="button"
+              className="button quiet"
+              aria-pressed={theme === 'dark'}
+              onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
+            >
+              <span aria-hidden="true">{theme === 'dark' ? '☾' : '☀'}</span> Dark mode
+            </button>
+            <button
+              type="button"
+              className="button quiet"
+              aria-expanded={showWorld}
+              onClick={() => setShowWorld(!showWorld)}
+            >
+              Outside world panel
+            </button>
+          </header>
+          <div className="split">
+            <div className="column">
+              {isHome ? (
+                <div className="home" tabIndex={0} role="region" aria-label="Burst home">
+                  {slack.home ? (
+                    <BlocksSurface
+                      key={user}
+                      user={user}
+                      container={{ type: 'view', viewId: slack.home.id }}
+                      blocks={slack.home.blocks}
+                      edited={homeEdited}
+                      onEdit={setHomeEdited}
+                      onError={setToast}
+                    />
+                  ) : (
+                    <p className="muted">Waiting for Burst to show its home…</p>
+                  )}
+                </div>
+              ) : (
+                channel && (
+                  <>
+                    <MessageList
+                      key={`${user}/${channel.id}`}
+                      label={`Messages in ${title}`}
+                      messages={here.filter((m) => !inThread(m))}
+                      onThread={setThread}
+                      onError={setToast}
+                      intro={
+                        channel.kind === 'im'
+                          ? 'What Burst tells you alone.'
+                          : `This is the beginning of #${channel.name}. Type /burst to begin.`
+                      }
+                    />
+                    <Composer
+                      key={`c/${user}/${channel.id}`}
+                      user={user}
+                      channel={channel.id}
+                      label={composerLabel}
+                      commands={slack.commands}
+                      onSent={refresh}
+                    />
+                  </>
+                )
+              )}
+            </div>
+            {root && channel && (
+              <aside className="thread" aria-label="Thread">
+                <header className="bar">
+                  <h2>Thread</h2>
+                  <span className="grow muted">{title}</span>
+                  <button
+                    type="button"
+                    className="icon-button"
+                    aria-label="Close thread"
+                    onClick={() => setThread(undefined)}
+                  >
+                    <span aria-hidden="true">✕</span>
+                  </button>
+                </header>
+                <MessageList
+                  key={root.ts}
+                  label="Thread"
+                  messages={[root, ...here.filter((m) => m.threadTs === root.ts && m.ts !== root.ts)]}
+                  onError={setToast}
+                />
+                <Composer
+                  key={`t/${root.ts}`}
+                  user={user}
+                  channel={channel.id}
+                  label="Reply in thread"
+                  commands={[]}
+                  threadTs={root.ts}
+                  onSent={refresh}
+                />
+              </aside>
+            )}
+          </div>
+        </main>
+        {showWorld && (
+          <aside className="world" aria-labelledby="world-title" tabIndex={0}>
+            <h2 id="world-title">Outside world</h2>
+            {world ? <World world={world} skewMs={skewMs} onChanged={refresh} /> : <p className="muted">Loading…</p>}
+          </aside>
+        )}
+      </div>
+      {modal && <Modal key={modal.id} user={user} view={modal} depth={slack.modals.length} onChanged={refresh} />}
+      {toast !== '' && (
+        <div role="alert" className="toast">
+          {toast}
+          <button type="button" className="icon-button" aria-label="Dismiss message" onClick={() => setToast('')}>
+            <span aria-hidden="true">✕</span>
+          </button>
+        </div>
+      )}
+    </ReaderContext>
+  );
+}

@@ -1,0 +1,137 @@
+import { useContext, useId, useState } from 'react';
+import type { PageSlackState } from '../../contract.ts';
+import { post } from './api.ts';
+import { escapeText } from './mrkdwn.ts';
+import { ReaderContext } from './text.tsx';
+
+type Suggestion = { insert: string; title: string; description: string };
+
+/** Slash commands that the typed text may become; once the command stands, the words its usage hint names. */
+export function suggestionsFor(text: string, commands: PageSlackState['commands']): Suggestion[] {
+  const [, name = '', space = '', word = ''] = /^(\/\S*)(\s*)(\S*)$/.exec(text) ?? [];
+  if (name === '') return [];
+  if (space === '')
+    return commands
+      .filter((c) => c.command.startsWith(name))
+      .map((c) => ({ insert: `${c.command} `, title: `${c.command} ${c.usageHint}`, description: c.description }));
+  const hint = commands.find((c) => c.command === name)?.usageHint ?? '';
+  return hint
+    .replace(/[[\]]/g, '')
+    .split('|')
+    .map((s) => s.trim())
+    .filter((s) => /^[a-z]+$/.test(s) && s.startsWith(word) && s !== word)
+    .map((s) => ({ insert: `${name} ${s} `, title: `${name} ${s}`, description: '' }));
+}
+
+/** Where one writes: Enter sends, Shift+Enter breaks the line, Tab completes. What failed to be sent stays. */
+export function Composer(props: {
+  user: string;
+  channel: string;
+  label: string;
+  commands: PageSlackState['commands'];
+  threadTs?: string;
+  onSent: () => void;
+}) {
+  const { users } = useContext(ReaderContext);
+  const id = useId();
+  const [text, setText] = useState('');
+  const [error, setError] = useState('');
+  const [sending, setSending] = useState(false);
+  const [closed, setClosed] = useState(false);
+  const [chosen, setChosen] = useState(-1);
+  const suggestions = closed || props.threadTs !== undefined ? [] : suggestionsFor(text, props.commands);
+  const mentions = (s: string, form: (id: string, name: string) => string): string =>
+    s.replace(/(^|\s)@([a-z0-9._-]+)/gi, (all, before: string, name: string) => {
+      const found = users.find((u) => u.name.toLowerCase() === name.toLowerCase());
+      return found ? before + form(found.id, found.name) : all;
+    });
+  const send = async (): Promise<void> => {
+    if (text.trim() === '' || sending) return;
+    setSending(true);
+    setError('');
+    const { user, channel, threadTs } = props;
+    const command = text.trimStart().startsWith('/') && threadTs === undefined;
+    const reply = command
+      ? await post('/slack/command', { user, channel, text: mentions(text.trim(), (u, name) => `<@${u}|${name}>`) })
+      : await post('/slack/message', {
+          user,
+          channel,
+          text: mentions(escapeText(text.trim()), (u) => `<@${u}>`),
+          ...(threadTs === undefined ? {} : { threadTs }),
+        });
+    setSending(false);
+    if (reply.ok) setText('');
+    else setError(reply.error ?? 'Not sent.');
+    setChosen(-1);
+    props.onSent();
+  };
+  const take = (suggestion: Suggestion): void => {
+    setText(suggestion.insert);
+    setChosen(-1);
+  };
+  return (
+    <div className="composer">
+      {suggestions.length > 0 && (
+        <ul role="listbox" id={`${id}-list`} aria-label="Slash commands" className="suggestions">
+          {suggestions.map((s, i) => (
+            <li
+              key={s.title}
+              id={`${id}-${i}`}
+              role="option"
+              aria-selected={i === chosen}
+              onPointerDown={(event) => (event.preventDefault(), take(s))}
+            >
+              <strong>{s.title}</strong> <span className="muted">{s.description}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {error !== '' && <div role="alert" className="composer-error">{`⚠ ${error}`}</div>}
+      <div className="composer-box">
+        <textarea
+          data-composer=""
+          aria-label={props.label}
+          aria-autocomplete="list"
+          aria-controls={suggestions.length > 0 ? `${id}-list` : undefined}
+          aria-activedescendant={chosen >= 0 && chosen < suggestions.length ? `${id}-${chosen}` : undefined}
+          placeholder={props.label}
+          rows={Math.min(8, text.split('\n').length)}
+          value={text}
+          onChange={(event) => {
+            setText(event.target.value);
+            setClosed(false);
+            setChosen(-1);
+            setError('');
+          }}
+          onKeyDown={(event) => {
+            const count = suggestions.length;
+            const picked = suggestions[chosen];
+            if (event.nativeEvent.isComposing) return;
+            if (count > 0 && event.key === 'ArrowDown') setChosen((chosen + 1) % count);
+            else if (count > 0 && event.key === 'ArrowUp') setChosen((Math.max(chosen, 0) - 1 + count) % count);
+            else if (count > 0 && event.key === 'Escape') setClosed(true);
+            else if (count > 0 && event.key === 'Tab' && !event.shiftKey)
+              take(picked ?? suggestions[0] ?? { insert: text, title: '', description: '' });
+            else if (event.key === 'Enter' && !event.shiftKey) {
+              if (picked) take(picked);
+              else void send();
+            } else return;
+            event.preventDefault();
+          }}
+        />
+        <button
+          type="button"
+          className="send"
+          aria-label="Send"
+          disabled={text.trim() === ''}
+          onClick={() => void send()}
+        >
+          <span aria-hidden="true">➤</span>
+        </button>
+      </div>
+      <div className="composer-hint muted small">
+        <b>/burst</b> starts a command · <b>Enter</b> sends · <b>Shift+Enter</b> new line
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,214 @@
+/**
+ * One MCP server: connected when it is needed, again when it has died. Invariant: a call that was sent and not answered is
+ * `unknown_outcome`; one that could not be sent is `unavailable`.
+ */
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import PQueue from 'p-queue';
+import { z } from 'zod';
+import { BurstError } from '../domain/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+
+export type ConnectionOptions =
+  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'stdio';
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+    };
+
+export type Log = {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+};
+
+export type ServerOptions = {
+  readonly name: string;
+  readonly connection: ConnectionOptions;
+  readonly clock: Clock;
+  readonly callTimeoutMs: number;
+  readonly maxReplyBytes: number;
+  readonly maxCallsAtOnce: number;
+  readonly log: Log;
+};
+
+export type Reply = {
+  readonly isError: boolean;
+  readonly text: string;
+  readonly texts: readonly string[];
+  readonly structured: unknown;
+};
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 10_000;
+const replySchema = z.object({
+  isError: z.boolean().optional(),
+  structuredContent: z.unknown().optional(),
+  content: z.array(z.looseObject({ type: z.string(), text: z.string().optional() })).default([]),
+});
+
+export const shorten = (text: string, longest = 300): string =>
+  text.length > longest ? `${text.slice(0, longest)}…` : text;
+const words = (error: unknown): string => shorten(error instanceof Error ? error.message : String(error));
+
+export class McpServer {
+  readonly #options: ServerOptions;
+  readonly #queue: PQueue;
+  #client: Client | undefined;
+  #connecting: Promise<Client> | undefined;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #closed = false;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#queue = new PQueue({ concurrency: options.maxCallsAtOnce });
+  }
+
+  /** @throws BurstError `unavailable`. */
+  async connect(): Promise<void> {
+    await this.#connected();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.close();
+  }
+
+  /** The tools as the server lists them. */
+  async tools(
+    signal?: AbortSignal,
+  ): Promise<
+    readonly { readonly name: string; readonly properties: readonly string[]; readonly required: readonly string[] }[]
+  > {
+    const client = await this.#connected();
+    const listed = await this.#guard('tools/list', () => client.listTools(undefined, this.#requestOptions(signal)));
+    return listed.tools.map((tool) => ({
+      name: tool.name,
+      properties: Object.keys(tool.inputSchema.properties ?? {}),
+      required: tool.inputSchema.required ?? [],
+    }));
+  }
+
+  /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
+  async call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
+    const reply = await this.#queue.add(async () => {
+      const client = await this.#connected();
+      return this.#guard(tool, () =>
+        client.callTool({ name: tool, arguments: { ...args } }, undefined, this.#requestOptions(signal)),
+      );
+    });
+    const parsed = replySchema.safeParse(reply);
+    if (!parsed.success)
+      throw new BurstError('provider_failed', `${this.#options.name}: the reply to ${tool} is not an MCP tool result.`);
+    const texts = parsed.data.content.flatMap((block) =>
+      block.type === 'text' && block.text !== undefined ? [block.text] : [],
+    );
+    const text = texts.join('\n');
+    if (Buffer.byteLength(text) > this.#options.maxReplyBytes)
+      throw new BurstError(
+        'provider_failed',
+        `${this.#options.name}: the reply to ${tool} is larger than ${Math.round(this.#options.maxReplyBytes / 1024)} KiB.`,
+      );
+    return { isError: parsed.data.isError === true, text, texts, structured: parsed.data.structuredContent };
+  }
+
+  #requestOptions(signal: AbortSignal | undefined): { timeout: number; signal?: AbortSignal } {
+    return { timeout: this.#options.callTimeoutMs, ...(signal === undefined ? {} : { signal }) };
+  }
+
+  async #guard<T>(tool: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (
+        error instanceof McpError &&
+        (error.code === Number(ErrorCode.InvalidParams) || error.code === Number(ErrorCode.MethodNotFound))
+      )
+        throw new BurstError('provider_failed', `${this.#options.name}: ${tool} was refused: ${words(error)}`, {
+          cause: error,
+        });
+      const timedOut = error instanceof McpError && error.code === Number(ErrorCode.RequestTimeout);
+      // a broken link (or a session that a restarted server does not know): the next call connects anew
+      if (!timedOut) await this.#drop();
+      throw new BurstError(
+        'unknown_outcome',
+        timedOut
+          ? `${this.#options.name} did not answer ${tool} within ${this.#options.callTimeoutMs / 1000} s; it may have happened.`
+          : `${this.#options.name}: the connection broke during ${tool}; it may have happened.`,
+        { hint: 'Burst looks again by itself.', cause: error },
+      );
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.close().catch(() => undefined);
+  }
+
+  async #connected(): Promise<Client> {
+    if (this.#closed) throw new BurstError('unavailable', `${this.#options.name} is closed.`);
+    if (this.#client !== undefined) return this.#client;
+    this.#connecting ??= this.#dial().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #dial(): Promise<Client> {
+    const { name, clock, log } = this.#options;
+    await clock.sleep(this.#notBeforeMs - clock.now());
+    const client = new Client({ name: 'burst', version: '1' });
+    client.onclose = () => {
+      if (this.#client !== client) return;
+      this.#client = undefined;
+      log.warn({ server: name }, 'MCP server closed the connection');
+    };
+    try {
+      const transport = this.#transport();
+      // the SDK's transports and its interface disagree under exactOptionalPropertyTypes
+      await client.connect(transport, { timeout: this.#options.callTimeoutMs });
+    } catch (error) {
+      await client.close().catch(() => undefined);
+      this.#failures += 1;
+      this.#notBeforeMs = clock.now() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1));
+      throw new BurstError('unavailable', `${name} cannot be reached: ${words(error)}`, {
+        left: 'Nothing was sent.',
+        hint: 'Burst tries again by itself.',
+        cause: error,
+      });
+    }
+    this.#failures = 0;
+    this.#client = client;
+    log.info({ server: name }, 'MCP server connected');
+    return client;
+  }
+
+  #transport(): StdioClientTransport | StreamableHTTPClientTransport {
+    const { connection, log, name } = this.#options;
+    if (connection.kind === 'http')
+      return new StreamableHTTPClientTransport(new URL(connection.url), {
+        requestInit: { headers: { ...connection.headers } },
+      });
+    const transport = new StdioClientTransport({
+      command: connection.command,
+      args: [...connection.args],
+      env: { ...connection.env },
+      stderr: 'pipe',
+      ...(connection.cwd === undefined ? {} : { cwd: connection.cwd }),
+    });
+    transport.stderr?.on('data', (chunk: Buffer) =>
+      log.debug({ server: name, detail: shorten(chunk.toString('utf8'), 1000) }, 'MCP server wrote to stderr'),
+    );
+    return transport;
+  }
+}

@@ -1,0 +1,49 @@
+/** JSONata in profiles: a string that begins with `=` is an expression, anything else a constant. */
+import jsonata from 'jsonata';
+import { BurstError } from '../domain/errors.ts';
+
+const compiled = new Map<string, ReturnType<typeof jsonata>>();
+
+/** @returns what is wrong with an expression, or undefined. */
+export function badExpression(text: string): string | undefined {
+  try {
+    jsonata(text);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'not JSONata';
+  }
+}
+
+/** Evaluates JSONata over `scope`; besides its own functions there are $urlencode and $base64. Nothing matched: undefined. */
+export async function evaluate(text: string, scope: Readonly<Record<string, unknown>>): Promise<unknown> {
+  let expression = compiled.get(text);
+  if (expression === undefined) {
+    expression = jsonata(text);
+    expression.registerFunction('urlencode', (value: string) => encodeURIComponent(value), '<s:s>');
+    expression.registerFunction('base64', (value: string) => Buffer.from(value, 'utf8').toString('base64'), '<s:s>');
+    compiled.set(text, expression);
+  }
+  try {
+    const value: unknown = await expression.evaluate(scope);
+    // JSONata marks its sequences with hidden properties: plain data only
+    return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
+  } catch (error) {
+    throw new BurstError(
+      'internal',
+      `The profile expression ${text.slice(0, 120)} failed: ${error instanceof Error ? error.message : String((error as { message?: unknown }).message)}`,
+    );
+  }
+}
+
+/** Renders typed arguments; what is undefined (or null) is left out. */
+export async function renderArgs(
+  args: Readonly<Record<string, unknown>>,
+  scope: Readonly<Record<string, unknown>>,
+): Promise<Record<string, unknown>> {
+  const rendered: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(args)) {
+    const result = typeof value === 'string' && value.startsWith('=') ? await evaluate(value.slice(1), scope) : value;
+    if (result !== undefined && result !== null) rendered[key] = result;
+  }
+  return rendered;
+}

@@ -1,0 +1,3 @@
+/** VM work over MCP. */
+export { createVmProvider, type VmProviderOptions } from './provider.ts';
+export { parseProfile, readProfile, type Profile } from './profile.ts';

@@ -1,0 +1,259 @@
+/**
+ * The VmProvider port over an MCP server with a profile. Invariants: an accepted request is not a result; a listing that
+ * failed, or shows nothing at all, is unknown and never "no VMs".
+ */
+import { z } from 'zod';
+import { BurstError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { TaskHandle, TaskState, VmFacts, VmProvider, VmSpec } from '../ports/vm-provider.ts';
+import { McpServer, shorten } from './connection.ts';
+import type { Reply, ServerOptions } from './connection.ts';
+import { evaluate, renderArgs } from './expression.ts';
+import type { Call, ErrorRule, Profile } from './profile.ts';
+
+export type VmProviderOptions = ServerOptions & {
+  readonly profile: Profile;
+  /** What the profile's expressions see as `settings`: node, template, storage, … */
+  readonly settings: Readonly<Record<string, unknown>>;
+};
+
+type Scope = Readonly<Record<string, unknown>>;
+type Outcome = { readonly result: unknown; readonly tasks: readonly string[] };
+
+const rowSchema = z.object({
+  id: z.coerce.string(),
+  name: z.string().default(''),
+  host: z.string().nullish(),
+  state: z.string().default('unknown'),
+  tags: z.union([z.string(), z.array(z.string())]).nullish(),
+  template: z.unknown().optional(),
+  lock: z.string().nullish(),
+});
+const taskSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('running') }),
+  z.object({ state: z.literal('ok') }),
+  z.object({ state: z.literal('failed'), message: z.coerce.string().default('no reason given') }),
+]);
+const handleSchema = z.array(z.string()).min(1);
+
+const CODES: Readonly<Record<Exclude<ErrorRule['class'], 'already'>, ErrorCode>> = {
+  not_found: 'not_found',
+  busy: 'busy',
+  conflict: 'conflict',
+  denied: 'denied',
+};
+const FIRST_ID = 100;
+
+export function createVmProvider(options: VmProviderOptions): VmProvider {
+  const { profile, name, settings } = options;
+  const server = new McpServer(options);
+
+  /** What a reply says: its structured content, else the first text block that parses as JSON, else its text. */
+  function content(reply: Reply): unknown {
+    const inner = z.object({ result: z.string() }).safeParse(reply.structured);
+    const candidates = inner.success ? [inner.data.result, ...reply.texts] : reply.texts;
+    for (const text of candidates) {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        // prose: try the next block
+      }
+    }
+    return reply.structured ?? reply.text;
+  }
+
+  function refusal(call: Call, message: string): BurstError | 'already' {
+    const rule = [...call.errors, ...profile.errors].find((candidate) =>
+      new RegExp(candidate.match, 'i').test(message),
+    );
+    if (rule?.class === 'already') return 'already';
+    return new BurstError(
+      rule === undefined ? 'provider_failed' : CODES[rule.class],
+      `${name}: ${call.tool}: ${shorten(message)}`,
+    );
+  }
+
+  async function messageOf(reply: unknown, text: string): Promise<string> {
+    const message = profile.message === undefined ? undefined : await evaluate(profile.message, { reply });
+    return typeof message === 'string' && message !== '' ? message : text;
+  }
+
+  async function one(
+    call: Call,
+    scope: Scope,
+    signal: AbortSignal | undefined,
+  ): Promise<{ result: unknown; task: unknown }> {
+    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal);
+    const reply = content(answer);
+    const seen = { ...scope, reply };
+    const failRule = call.fail ?? profile.fail;
+    const failed = answer.isError || (failRule !== undefined && (await evaluate(failRule, seen)) === true);
+    if (failed) {
+      const error = refusal(call, await messageOf(reply, answer.text));
+      if (error !== 'already') throw error;
+      return { result: undefined, task: undefined };
+    }
+    if (call.ok !== undefined && (await evaluate(call.ok, seen)) !== true)
+      throw new BurstError(
+        'unknown_outcome',
+        `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(answer.text, 200)}`,
+      );
+    return {
+      result: call.result === undefined ? reply : await evaluate(call.result, seen),
+      task: call.task === undefined ? undefined : await evaluate(call.task, seen),
+    };
+  }
+
+  /** Runs a step's calls in order; `last` is the result of the call before. */
+  async function run(calls: readonly Call[], scope: Scope, signal: AbortSignal | undefined): Promise<Outcome> {
+    let last = scope['last'];
+    const tasks: string[] = [];
+    for (const call of calls) {
+      const now = { ...scope, settings, last };
+      if (call.when !== undefined && (await evaluate(call.when, now)) !== true) continue;
+      try {
+        const { result, task } = await one(call, now, signal);
+        last = result;
+        if (typeof task === 'string' && task !== '') tasks.push(task);
+        else if (task !== undefined && task !== null) tasks.push(JSON.stringify(task));
+        // what a call started must have ended before the next one may change the same VM
+        if (call !== calls.at(-1) && typeof task === 'string') await ended(task, signal);
+      } catch (error) {
+        if (
+          !call.optional ||
+          !(error instanceof BurstError) ||
+          error.code === 'unknown_outcome' ||
+          error.code === 'unavailable'
+        )
+          throw error;
+      }
+    }
+    return { result: last, tasks };
+  }
+
+  async function ended(task: string, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      const state = await taskState(task, signal);
+      if (state.state === 'ok') return;
+      if (state.state === 'failed') throw new BurstError('provider_failed', `${name}: ${shorten(state.message)}`);
+      await options.clock.sleep(500, signal);
+    }
+  }
+
+  async function taskState(task: string, signal: AbortSignal | undefined): Promise<TaskState> {
+    const { result } = await run(profile.steps.task, { task }, signal);
+    const parsed = taskSchema.safeParse(result);
+    if (!parsed.success) throw new BurstError('unavailable', `${name}: the state of a task could not be read.`);
+    return parsed.data;
+  }
+
+  const handleOf = ({ tasks }: Outcome): TaskHandle | undefined =>
+    tasks.length === 0 ? undefined : JSON.stringify(tasks);
+
+  function facts(row: unknown): VmFacts {
+    const parsed = rowSchema.safeParse(row);
+    if (!parsed.success) throw new BurstError('unavailable', `${name}: a VM in the listing could not be read.`);
+    const { id, tags, host, lock, state, template } = parsed.data;
+    return {
+      id,
+      name: parsed.data.name,
+      host: host ?? undefined,
+      state: state === 'running' || state === 'stopped' ? state : 'unknown',
+      tags: Array.isArray(tags) ? tags : (tags ?? '').split(/[;, ]/).filter((tag) => tag !== ''),
+      template: template === true || template === 1 || template === '1',
+      lock: lock === null || lock === '' ? undefined : lock,
+    };
+  }
+
+  async function list(signal?: AbortSignal): Promise<readonly VmFacts[]> {
+    const { result } = await run(profile.steps.list, {}, signal);
+    const rows = Array.isArray(result) ? (result as readonly unknown[]) : result === undefined ? [] : [result];
+    // there must at least be the template: nothing at all means that we were not shown the truth
+    if (rows.length === 0)
+      throw new BurstError('unavailable', `${name} lists no VM at all, not even a template.`, {
+        hint: 'Check the permissions of its API token.',
+      });
+    return rows.map(facts);
+  }
+
+  function specScope(spec: VmSpec, host: string | undefined): Scope {
+    const { size, tags, description, join } = spec;
+    return {
+      vm: { id: spec.id, name: spec.name, ...(host === undefined ? {} : { host }) },
+      size,
+      tags,
+      description,
+      join,
+    };
+  }
+
+  const act = async (
+    calls: readonly Call[],
+    vm: { readonly id: string; readonly host: string | undefined },
+    signal: AbortSignal | undefined,
+  ): Promise<TaskHandle | undefined> =>
+    handleOf(await run(calls, { vm: { id: vm.id, ...(vm.host === undefined ? {} : { host: vm.host }) } }, signal));
+
+  return {
+    name,
+    connect: async () => server.connect(),
+    close: () => server.close(),
+    async health(signal) {
+      const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
+      const calls = Object.values(profile.steps).flatMap((step) => step ?? []);
+      const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
+      if (missing.length > 0) return { ok: false, text: `the server lacks the tools ${missing.join(', ')}` };
+      for (const call of calls) {
+        const lacking = (tools.get(call.tool)?.required ?? []).filter((key) => !(key in call.args));
+        if (lacking.length > 0)
+          return { ok: false, text: `${call.tool} wants ${lacking.join(', ')}, which the profile does not give` };
+      }
+      const vms = await list(signal);
+      return { ok: true, text: `${tools.size} tools, ${vms.length} VMs` };
+    },
+    async freeId(taken, signal) {
+      const used = new Set([...taken, ...(await list(signal)).map((vm) => vm.id)]);
+      const offered =
+        profile.steps.freeId === undefined ? undefined : (await run(profile.steps.freeId, {}, signal)).result;
+      let id = z.coerce.number().int().min(FIRST_ID).catch(FIRST_ID).parse(offered);
+      while (used.has(String(id))) id += 1;
+      return String(id);
+    },
+    list,
+    async find(id, signal) {
+      const row = (await list(signal)).find((vm) => vm.id === id);
+      if (row === undefined || profile.steps.find === undefined) return row;
+      try {
+        const { result } = await run(profile.steps.find, { vm: row, last: row }, signal);
+        return facts(result);
+      } catch (error) {
+        if (error instanceof BurstError && error.code === 'not_found') return undefined;
+        throw error;
+      }
+    },
+    clone: async (spec, signal) => handleOf(await run(profile.steps.clone, specScope(spec, undefined), signal)),
+    configure: async (spec, host, signal) =>
+      handleOf(await run(profile.steps.configure, specScope(spec, host), signal)),
+    start: (vm, signal) => act(profile.steps.start, vm, signal),
+    stop: (vm, signal) => act(profile.steps.stop, vm, signal),
+    delete: (vm, signal) => act(profile.steps.delete, vm, signal),
+    async task(handle, signal) {
+      const parsed = handleSchema.safeParse(readJson(handle));
+      if (!parsed.success) throw new BurstError('internal', 'A recorded task handle cannot be read.');
+      const states: TaskState[] = [];
+      for (const task of parsed.data) states.push(await taskState(task, signal));
+      return (
+        states.find((state) => state.state === 'failed') ??
+        states.find((state) => state.state === 'running') ?? { state: 'ok' }
+      );
+    },
+  };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
