@@ -114,7 +114,7 @@ test('refuses foreign origins and host names', async () => {
 });
 
 test('passes the page to the simulated Slack', async () => {
-  const got = (await (await fetch(`${server.url}/api/slack/state?user=U1`)).json());
+  const got = await (await fetch(`${server.url}/api/slack/state?user=U1`)).json();
   expect(got).toMatchObject({ method: 'GET', path: '/state', user: 'U1' });
   const sent = await post('/api/slack/view/submit', { user: 'U1', viewId: 'V1', state: {} });
   expect(sent.body).toMatchObject({ method: 'POST', path: '/view/submit', body: { user: 'U1', viewId: 'V1' } });
