@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'changed_meanwhile'
   | 'not_cancellable'
   | 'not_retryable'
+  | 'not_forcible'
   | 'unavailable'
   | 'stale_generation'
   | 'conflict'

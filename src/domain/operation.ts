@@ -68,6 +68,8 @@ export type RunData = {
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;
+  /** Added to the drain's time limit because a person chose to wait, ms. */
+  readonly extraDrainMs?: number;
   readonly podsToMove?: number;
   readonly podsMoved?: number;
   /** What people were told a blocked removal waits for. */

@@ -52,6 +52,17 @@ export interface Operations {
     operationId: string,
     by: Actor,
   ): Promise<{ readonly operation: Operation; readonly stopping: readonly Run[]; readonly tooLate: readonly Run[] }>;
+  /**
+   * An admin's force for a worker whose drain or removal is under way: from now on its pods are deleted past their
+   * PodDisruptionBudgets. The caller has established the authority. @throws `not_found` when nothing of this operation is
+   * under way for the worker, `not_forcible` when there is nothing to force (no drain, or the VM's deletion has begun).
+   */
+  force(request: Request & { readonly operationId: string; readonly worker: string }): Promise<Accepted>;
+  /**
+   * Drains of this operation that are blocked or slow get their whole time limit (`drain.timeout_seconds`) once more.
+   * @throws `not_found`, `not_forcible` when no drain of it is under way.
+   */
+  waitLonger(operationId: string, request: Request): Promise<Accepted>;
   /** Stuck runs go on; failed parts of a provision are asked for again as a new operation. */
   retry(operationId: string, request: Request): Promise<Accepted>;
 

@@ -10,6 +10,7 @@ import type {
   OperationParams,
   OperationState,
   Run,
+  RunData,
   RunKind,
 } from '../domain/operation.ts';
 import type { SizeName } from '../domain/worker.ts';
@@ -157,6 +158,17 @@ export interface Store {
   requestCancel(operationId: string, by: Actor, nowMs: number, audit: NewAudit): Promise<readonly Run[]>;
   /** Puts stuck runs back to `running` (generation raised) and due now. @returns how many. */
   retryStuck(operationId: string, nowMs: number, audit: NewAudit): Promise<number>;
+
+  /**
+   * Merges `data` into live runs that have not passed their pivot, raises their generation (a look under way writes nothing
+   * any more and is repeated) and makes them due now. @returns those that were changed.
+   */
+  adjustRuns(
+    runIds: readonly string[],
+    data: Partial<RunData>,
+    event: { readonly atMs: number; readonly type: string; readonly text: string },
+    audit: readonly NewAudit[],
+  ): Promise<readonly Run[]>;
 
   runsOf(operationId: string): Promise<readonly Run[]>;
   getRun(id: string): Promise<Run | undefined>;

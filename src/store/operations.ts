@@ -4,15 +4,15 @@
  */
 import { BurstError } from '../domain/errors.ts';
 import { isLive, operationState } from '../domain/operation.ts';
-import type { Actor, Operation, Run } from '../domain/operation.ts';
-import type { NewAudit, NewOperation, OperationFilter } from '../ports/store.ts';
+import type { Actor, Operation, Run, RunData } from '../domain/operation.ts';
+import type { NewAudit, NewOperation, OperationFilter, Store } from '../ports/store.ts';
 import { appendAudit } from './audit.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
 import { actorId } from './json.ts';
 import { enqueue } from './outbox.ts';
 import { jsonOrNull, toOperation } from './rows.ts';
-import { insertRun, liveRunOf, recordEvent, runsOf, updateRun } from './runs.ts';
+import { getRun, insertRun, liveRunOf, recordEvent, runsOf, updateRun } from './runs.ts';
 import { countBurstWorkers, getWorker, insertWorker } from './workers.ts';
 
 export function getOperation(reader: Reader, id: string): Operation | undefined {
@@ -179,6 +179,32 @@ export function retryStuck(writer: Writer, operationId: string, nowMs: number, a
   }
   if (stuck.length > 0) refreshOperation(writer, operationId, nowMs);
   return stuck.length;
+}
+
+export function adjustRuns(
+  writer: Writer,
+  runIds: readonly string[],
+  data: Partial<RunData>,
+  event: Parameters<Store['adjustRuns']>[2],
+  audit: readonly NewAudit[],
+): readonly Run[] {
+  const runs = runIds
+    .map((id) => getRun(writer, id))
+    .filter((run) => run !== undefined)
+    .filter((run) => run.state === 'running' && !run.pivoted && !run.cancelRequested);
+  appendAudit(writer, audit);
+  return runs.map((run) => {
+    const adjusted = { ...run, data: { ...run.data, ...data }, generation: run.generation + 1 };
+    updateRun(writer, run.id, {
+      data: JSON.stringify(adjusted.data),
+      generation: adjusted.generation,
+      claimed_by: null,
+      claim_until_ms: null,
+      next_look_at_ms: event.atMs,
+    });
+    recordEvent(writer, adjusted, event);
+    return adjusted;
+  });
 }
 
 function existing(reader: Reader, operationId: string): Operation {

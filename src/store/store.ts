@@ -85,6 +85,7 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
     getOperation: async (id) => read((reader) => operations.getOperation(reader, id)),
     listOperations: async (filter) => read((reader) => operations.listOperations(reader, filter)),
     requestCancel: (id, by, nowMs, row) => write((writer) => operations.requestCancel(writer, id, by, nowMs, row)),
+    adjustRuns: (ids, data, event, rows) => write((writer) => operations.adjustRuns(writer, ids, data, event, rows)),
     retryStuck: (id, nowMs, row) => write((writer) => operations.retryStuck(writer, id, nowMs, row)),
 
     runsOf: async (operationId) => read((reader) => runs.runsOf(reader, operationId)),

@@ -277,6 +277,60 @@ describe('a blocked drain', () => {
     expect(burstVms(h)).toEqual([]);
   });
 
+  it.each(['drain', 'destroy'] as const)(
+    'under way (%s) goes past the budget once an admin forces it',
+    async (kind) => {
+      const h = await createHarness();
+      const [name = ''] = await provisioned(h);
+      h.world.pods = [pod('web-1', name)];
+      h.world.budgets = [budget];
+      const { operation } =
+        kind === 'drain'
+          ? await h.operations.drain({ ...request('d'), workers: [name], admin: false })
+          : await h.operations.destroy({ ...request('d'), workers: [name], force: false, drainFirst: true });
+      await h.settle(2 * MINUTE);
+      expect(h.world.pods).toHaveLength(1);
+      await h.operations.force({ ...request('f'), operationId: operation.id, worker: name });
+      await h.settle();
+      expect(h.world.pods).toEqual([]);
+      expect((await h.operations.operation(operation.id)).operation.state).toBe('succeeded');
+      expect(burstVms(h)).toEqual(kind === 'drain' ? [name] : []);
+      expect((await h.store.listAudit({ operationId: operation.id, limit: 99 })).map((row) => row.action)).toContain(
+        'force',
+      );
+      await expect(
+        h.operations.force({ ...request('g'), operationId: operation.id, worker: name }),
+      ).rejects.toMatchObject({ code: 'not_forcible' });
+    },
+  );
+
+  it('that a second, forced destroy meets goes on with force, as the same operation', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    h.world.pods = [pod('web-1', name)];
+    h.world.budgets = [budget];
+    const first = await h.operations.destroy({ ...request('d'), workers: [name], force: false, drainFirst: true });
+    await h.settle(2 * MINUTE);
+    const second = await h.operations.destroy({ ...request('e'), workers: [name], force: true, drainFirst: false });
+    expect(second.operation.id).toBe(first.operation.id);
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+  });
+
+  it('gets its whole time limit once more when people choose to wait', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    h.world.pods = [pod('web-1', name)];
+    h.world.budgets = [budget];
+    const { operation } = await h.operations.drain({ ...request('d'), workers: [name], admin: false });
+    await h.settle(9 * MINUTE);
+    await h.operations.waitLonger(operation.id, request('w'));
+    await h.settle(9 * MINUTE);
+    expect((await h.operations.operation(operation.id)).operation.state).toBe('running');
+    await h.settle(2 * MINUTE);
+    expect((await h.operations.operation(operation.id)).operation.state).toBe('failed');
+  });
+
   it('refuses as a whole when a pod has no controller, before the first eviction', async () => {
     const h = await createHarness();
     const [name = ''] = await provisioned(h);

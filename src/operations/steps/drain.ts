@@ -200,7 +200,8 @@ async function answer(
   const blocked = await blockedBy(deps, context, outcomes);
   const data = { podsToMove: counts.total, podsMoved: counts.moved };
   const progress = `Moving the pods: ${counts.moved} of ${counts.total} moved`;
-  const overdue = deps.clock.now() - context.run.stepSinceMs > deps.drain.timeoutMs;
+  const limitMs = deps.drain.timeoutMs + (context.data.extraDrainMs ?? 0);
+  const overdue = deps.clock.now() - context.run.stepSinceMs > limitMs;
   if (overdue && context.data.deadlineMs === undefined) {
     const rest = pods.map(podKey).slice(0, 5).join(', ');
     const why = blocked?.text ?? `still there: ${rest}`;
@@ -209,7 +210,7 @@ async function answer(
       data,
       failure: {
         code: 'drain_timed_out',
-        message: `The drain did not end within ${Math.round(deps.drain.timeoutMs / 60_000)} min: ${why}`,
+        message: `The drain did not end within ${Math.round(limitMs / 60_000)} min: ${why}`,
         hint: 'Let the named budget allow a disruption, or ask an admin for force.',
       },
     };

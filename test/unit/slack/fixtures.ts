@@ -158,6 +158,12 @@ export class FakeOperations implements Operations {
     this.done.push({ method: 'cancel', args: { id } });
     return { operation: (await this.operation(id)).operation, stopping: [], tooLate: [] };
   }
+  async force(request: Parameters<Operations['force']>[0]): Promise<Accepted> {
+    return this.#accept('force', (await this.operation(request.operationId)).operation.params, request);
+  }
+  async waitLonger(id: string, request: Request): Promise<Accepted> {
+    return this.#accept('waitLonger', (await this.operation(id)).operation.params, request);
+  }
   async retry(id: string, request: Request): Promise<Accepted> {
     return this.#accept('retry', (await this.operation(id)).operation.params, request);
   }

@@ -196,6 +196,22 @@ describe('the operation follows its runs', () => {
     await expect(store.requestCancel('nope', ann, T, audit('cancel'))).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('adjusting a live run shuts a look under way out and makes it due; past its pivot it is left alone', async () => {
+    const store = await open();
+    await store.createOperation(provision('op1', ['a', 'b']));
+    await claim(store, 'me');
+    await store.recordRun(write('op1-b', 1, { pivoted: true }));
+    const event = { atMs: T + 5, type: 'forced', text: 'forced' };
+    const changed = await store.adjustRuns(['op1-a', 'op1-b', 'nope'], { force: true }, event, [audit('force')]);
+    expect(changed.map((run) => run.id)).toEqual(['op1-a']);
+    await expect(store.recordRun(write('op1-a', 1, { progress: 'late' }))).rejects.toMatchObject({
+      code: 'stale_generation',
+    });
+    expect(await claim(store, 'other', T + 5)).toMatchObject([{ id: 'op1-a', generation: 3, data: { force: true } }]);
+    expect((await store.journal('op1-a')).at(-1)).toMatchObject({ type: 'forced', generation: 2 });
+    expect((await store.listAudit({ limit: 1 }))[0]?.action).toBe('force');
+  });
+
   test('retry puts stuck runs back, with a new generation that shuts the old owner out', async () => {
     const store = await open();
     await store.createOperation(provision('op1', ['a', 'b']));

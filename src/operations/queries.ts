@@ -1,0 +1,101 @@
+/** What Burst knows of workers and operations. Invariant: reads only; what may be old says so. */
+import { isControlPlane, NODE_KEYS } from '../domain/safety.ts';
+import { workerView } from '../domain/views.ts';
+import { resolveName } from './names.ts';
+import type { Previews } from './previews.ts';
+import { assertDrainable } from './steps/drain.ts';
+import { actorText } from './submission.ts';
+import type { Submission } from './submission.ts';
+import type { Operations } from './types.ts';
+
+export function createQueries(
+  { deps, nodeOf, operationOf }: Submission,
+  { drainPreview, previewDestroy, view }: Previews,
+): Pick<Operations, 'fleet' | 'resolve' | 'details' | 'previewDrain' | 'previewDestroy' | 'operation' | 'recent'> {
+  const { cluster, store } = deps;
+  const present = () => store.listWorkers({ cluster: cluster.name, states: ['requested', 'active', 'removing'] });
+
+  return {
+    async fleet(filter = {}) {
+      const records = await present();
+      const byName = new Map(records.map((record) => [record.name, record]));
+      const live = new Map((await store.liveRuns()).map((run) => [run.workerName, run]));
+      const nodes = cluster.cachedNodes().filter((node) => !isControlPlane(node));
+      const names = new Set(nodes.map((node) => node.name));
+      const workers = nodes
+        .map((node) => {
+          const record = byName.get(node.name);
+          return workerView(cluster.name, node, cluster.cachedPods(node.name), deps.safety, {
+            owner: record === undefined ? undefined : actorText(record.owner),
+            operationId: record?.operationId,
+            activity: live.get(node.name)?.progress,
+          });
+        })
+        .filter(
+          (worker) =>
+            (filter.type === undefined || worker.type === filter.type) &&
+            (filter.status === undefined || worker.status === filter.status) &&
+            (filter.owner === undefined || worker.owner === filter.owner),
+        )
+        .sort((a, b) => a.type.localeCompare(b.type) || a.name.localeCompare(b.name));
+      return {
+        freshness: cluster.freshness(),
+        workers,
+        joining: records.filter((record) => record.state === 'requested' && !names.has(record.name)).length,
+        burstCount: records.length,
+        maxBurstWorkers: deps.workers.maxBurstWorkers,
+      };
+    },
+
+    async resolve(nameOrPart) {
+      const recorded = (await present()).map((record) => record.name);
+      const known = new Set([...cluster.cachedNodes().map((node) => node.name), ...recorded]);
+      return resolveName(nameOrPart, [...known].sort());
+    },
+
+    async details(name) {
+      const node = await nodeOf(name);
+      const record = await store.getWorker(cluster.name, name);
+      const vmId = record?.vmId ?? (node.annotations[NODE_KEYS.vmId] || undefined);
+      const history = await store.listAudit({ cluster: cluster.name, workerName: name, limit: 20 });
+      let state = 'unknown';
+      if (vmId !== undefined) {
+        try {
+          state = (await deps.vms.find(vmId))?.state ?? 'not found';
+        } catch {
+          state = 'unknown (the VM server did not answer)';
+        }
+      }
+      return {
+        ...(await view(node)),
+        node,
+        pods: await cluster.listPodsOnNode(name),
+        vm: vmId === undefined ? undefined : { id: vmId, host: record?.vmHost, state },
+        history: history.map((row) => ({
+          atMs: row.atMs,
+          actor: actorText(row.actor),
+          text: `${row.action}: ${row.text}`,
+        })),
+      };
+    },
+
+    async previewDrain(name) {
+      const node = await nodeOf(name);
+      assertDrainable(deps, node, { removing: false });
+      return drainPreview(node);
+    },
+    previewDestroy,
+
+    async operation(id) {
+      return { operation: await operationOf(id), runs: await store.runsOf(id) };
+    },
+    async recent(filter) {
+      const operations = await store.listOperations({
+        cluster: cluster.name,
+        limit: filter.limit,
+        ...(filter.requesterId === undefined ? {} : { requesterId: filter.requesterId }),
+      });
+      return Promise.all(operations.map(async (operation) => ({ operation, runs: await store.runsOf(operation.id) })));
+    },
+  };
+}
