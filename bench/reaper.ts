@@ -22,6 +22,7 @@ async function filled(path: string, schedules: number, nowMs: number): Promise<S
     vmId: undefined,
     vmHost: undefined,
     nodeUid: undefined,
+    ownerTag: 'burst-bench',
     owner: actor,
     channelId: undefined,
     operationId: 'fill',

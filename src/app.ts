@@ -238,12 +238,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       policy: reaperPolicy(config),
       safety: deps.safety,
       log,
-      expire: (workers, deadlineMs, reason) => operations.expire(workers, deadlineMs, reason),
-      adopt: (name) => operations.adopt(name),
+      upkeep: operations,
+      vms,
+      ownerTag: deps.ownerTag,
+      ticked: (outcome, tookMs) => metrics.reaperTicked({ cluster: cluster.name, outcome }, tookMs),
       poke: () => bot.poke(),
     });
     await Promise.race([filled, clock.sleep(2000)]);
-    const cron = scheduleReaper(reaper, reaperSchedule(config), log);
+    const cron = scheduleReaper(reaper, reaperSchedule(config), clock, log);
     closers.push(() => cron.stop());
     const checks = (): Promise<Check[]> => readiness(store, cluster, vms, bot, clock);
     if (config.monitoring.enabled) {

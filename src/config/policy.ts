@@ -78,6 +78,8 @@ export function reaperPolicy({ warnings, reaper }: Config): ReaperPolicy {
     warnBeforeMs: [...new Set(warnings.beforeMinutes)].sort((a, b) => b - a).map((minutes) => minutes * MINUTE_MS),
     maxRemovalsAtOnce: reaper.maxRemovalsAtOnce,
     retryAfterMs: reaper.retryAfterMinutes * MINUTE_MS,
+    sweepEveryMs: reaper.sweepIntervalSeconds * SECOND_MS,
+    sweepGraceMs: reaper.sweepGraceSeconds * SECOND_MS,
   };
 }
 

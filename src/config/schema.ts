@@ -188,6 +188,8 @@ export const fileSchema = z.strictObject({
   reaper: section({
     max_removals_at_once: whole(1, 1000, 3),
     retry_after_minutes: whole(1, 1440, 10),
+    sweep_interval_seconds: whole(1, 86_400, 120),
+    sweep_grace_seconds: whole(1, 86_400, 30),
   }),
   engine: section({
     max_steps_at_once: whole(1, 500, 20),

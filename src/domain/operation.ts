@@ -68,6 +68,8 @@ export type RunData = {
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;
+  /** The VM was made by a run that was undone: it may not have been tagged yet. */
+  readonly lateClone?: boolean;
   /** Added to the drain's time limit because a person chose to wait, ms. */
   readonly extraDrainMs?: number;
   readonly podsToMove?: number;

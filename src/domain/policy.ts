@@ -48,6 +48,10 @@ export type ReaperPolicy = {
   readonly maxRemovalsAtOnce: number;
   /** Before a removal that failed or got stuck is tried again. */
   readonly retryAfterMs: number;
+  /** Between two comparisons of the provider's VMs with the records, ms. */
+  readonly sweepEveryMs: number;
+  /** How long a VM or worker must have been nobody's business before the sweep acts on it, ms. */
+  readonly sweepGraceMs: number;
 };
 
 export type EnginePolicy = {

@@ -1,8 +1,11 @@
 /**
  * What the reaper would do now: one pure function of a snapshot. Invariants: a worker with a live run is left alone; each
- * deadline is warned of once per lead time; at most `maxRemovalsAtOnce` removals run at a time.
+ * deadline is warned of once per lead time; at most `maxRemovalsAtOnce` removals run at a time; what could not be read
+ * (`undefined`) leads to nothing.
  */
-import type { ReaperPolicy } from './policy.ts';
+import type { ReaperPolicy, SafetyPolicy } from './policy.ts';
+import { NODE_KEYS, notProvablyBurst } from './safety.ts';
+import type { NodeFacts } from './worker.ts';
 
 export type ReapSchedule = {
   readonly workerName: string;
@@ -13,15 +16,42 @@ export type ReapSchedule = {
   readonly warnedLeadMs: number | undefined;
 };
 
+/** A recorded worker, as far as the sweep needs it. */
+export type ReapWorker = {
+  readonly name: string;
+  readonly state: 'requested' | 'active' | 'removing' | 'removed' | 'failed';
+  readonly vmId: string | undefined;
+  /** When its last run ended (or it was recorded), ms. */
+  readonly settledAtMs: number;
+};
+export type ReapVm = {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly template: boolean;
+};
+export type ReapToken = { readonly id: string; readonly expiresAtMs: number | undefined };
+
 export type ReapSnapshot = {
   readonly nowMs: number;
   /** Active schedules whose deadline is near or past, earliest first. */
   readonly schedules: readonly ReapSchedule[];
-  /** Names of workers with a live run, and of those that are being removed. */
+  /** Names of workers with a live run. */
   readonly busy: ReadonlySet<string>;
   readonly removalsRunning: number;
   /** When a removal of this worker last failed, ms. */
   readonly lastFailureMs: ReadonlyMap<string, number>;
+  /** Undefined: the cluster's state is not known now. */
+  readonly nodes: readonly NodeFacts[] | undefined;
+  /** Every worker that the nodes and VMs name, and all that are not removed. */
+  readonly workers: ReadonlyMap<string, ReapWorker>;
+  /** Runs that ended by being undone, of those that nodes name as their cordon's. */
+  readonly undoneRuns: ReadonlySet<string>;
+  /** Undefined: not listed this time, or the listing failed or is not to be believed. */
+  readonly vms: readonly ReapVm[] | undefined;
+  /** This installation's ownership tag. */
+  readonly ownerTag: string;
+  readonly tokens: readonly ReapToken[] | undefined;
 };
 
 export type ReapPlan = {
@@ -32,6 +62,18 @@ export type ReapPlan = {
     readonly deadlineMs: number;
     readonly leadMs: number;
   }[];
+  /** Provable burst workers that the database does not know (it was lost). */
+  readonly adopt: readonly string[];
+  /** Nodes left cordoned by a run that was undone: a call of it landed late. */
+  readonly uncordon: readonly { readonly name: string; readonly uid: string; readonly runId: string }[];
+  /** VMs whose creation landed after its run was undone, or that outlived their removal. */
+  readonly orphans: readonly { readonly workerName: string; readonly vmId: string }[];
+  /** VMs with our ownership tag that no record names: a person has to look. */
+  readonly strays: readonly { readonly vmId: string; readonly name: string }[];
+  /** Active workers of which neither node nor VM is left. */
+  readonly vanished: readonly string[];
+  /** Ids of bootstrap tokens that have expired. */
+  readonly tokens: readonly string[];
 };
 
 /**
@@ -49,9 +91,21 @@ export function dueLead(schedule: ReapSchedule, nowMs: number, leadsMs: readonly
   return warned !== undefined && warned <= leadMs ? undefined : leadMs;
 }
 
-export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan {
+export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy, safety: SafetyPolicy): ReapPlan {
+  return {
+    expire: dueRemovals(snapshot, policy),
+    warn: dueWarnings(snapshot, policy),
+    ...nodeRepairs(snapshot, safety),
+    ...vmRepairs(snapshot, policy),
+    tokens: (snapshot.tokens ?? [])
+      .filter((token) => token.expiresAtMs !== undefined && token.expiresAtMs < snapshot.nowMs)
+      .map((token) => token.id),
+  };
+}
+
+function dueRemovals(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan['expire'] {
   const free = Math.max(0, policy.maxRemovalsAtOnce - snapshot.removalsRunning);
-  const expire = snapshot.schedules
+  return snapshot.schedules
     .filter((schedule) => {
       const failedMs = snapshot.lastFailureMs.get(schedule.workerName);
       return (
@@ -62,6 +116,9 @@ export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan
     })
     .slice(0, free)
     .map((schedule) => ({ workerName: schedule.workerName, deadlineMs: schedule.expiresAtMs }));
+}
+
+function dueWarnings(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan['warn'] {
   const groups = new Map<string, { operationId: string; workers: string[]; deadlineMs: number; leadMs: number }>();
   for (const schedule of snapshot.schedules) {
     const leadMs = dueLead(schedule, snapshot.nowMs, policy.warnBeforeMs);
@@ -76,5 +133,55 @@ export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan
     group.workers.push(schedule.workerName);
     groups.set(key, group);
   }
-  return { expire, warn: [...groups.values()] };
+  return [...groups.values()];
+}
+
+function nodeRepairs(snapshot: ReapSnapshot, safety: SafetyPolicy): Pick<ReapPlan, 'adopt' | 'uncordon'> {
+  const nodes = snapshot.nodes ?? [];
+  return {
+    adopt: nodes
+      .filter((node) => !snapshot.workers.has(node.name) && notProvablyBurst(node, safety) === undefined)
+      .map((node) => node.name),
+    uncordon: nodes.flatMap((node) => {
+      const runId = node.annotations[NODE_KEYS.cordonedBy];
+      return runId !== undefined && node.unschedulable && snapshot.undoneRuns.has(runId)
+        ? [{ name: node.name, uid: node.uid, runId }]
+        : [];
+    }),
+  };
+}
+
+function vmRepairs(snapshot: ReapSnapshot, policy: ReaperPolicy): Pick<ReapPlan, 'orphans' | 'strays' | 'vanished'> {
+  const { vms, nodes, workers, busy, nowMs } = snapshot;
+  if (vms === undefined) return { orphans: [], strays: [], vanished: [] };
+  const settled = (worker: ReapWorker): boolean =>
+    !busy.has(worker.name) && nowMs - worker.settledAtMs > policy.sweepGraceMs;
+  const named = new Set(vms.map((vm) => vm.name));
+  const ids = new Set(vms.map((vm) => vm.id));
+  const present = new Set((nodes ?? []).map((node) => node.name));
+  return {
+    orphans: vms.flatMap((vm) => {
+      const worker = workers.get(vm.name);
+      const over = worker?.state === 'failed' || worker?.state === 'removed';
+      return worker !== undefined && over && !vm.template && worker.vmId === vm.id && settled(worker)
+        ? [{ workerName: worker.name, vmId: vm.id }]
+        : [];
+    }),
+    strays: vms
+      .filter((vm) => !vm.template && vm.tags.includes(snapshot.ownerTag) && !workers.has(vm.name))
+      .map((vm) => ({ vmId: vm.id, name: vm.name })),
+    vanished:
+      nodes === undefined
+        ? []
+        : [...workers.values()]
+            .filter(
+              (worker) =>
+                worker.state === 'active' &&
+                settled(worker) &&
+                !present.has(worker.name) &&
+                !named.has(worker.name) &&
+                (worker.vmId === undefined || !ids.has(worker.vmId)),
+            )
+            .map((worker) => worker.name),
+  };
 }

@@ -18,6 +18,7 @@ export const NODE_KEYS = {
   createdAt: 'burst/created-at',
   vmId: 'burst/vm-id',
   channel: 'burst/channel',
+  ownerTag: 'burst/owner-tag',
   cordonedBy: 'burst/cordoned-by',
 } as const;
 

@@ -1,7 +1,7 @@
 /** The four kinds of run as lists of steps, readable top to bottom, and what their end means for the books. */
 import type { Run, RunKind } from '../domain/operation.ts';
 import type { RunDefinition } from '../engine/index.ts';
-import type { NewOutbox, Schedule, ScheduleStatus } from '../ports/store.ts';
+import type { NewOutbox, Schedule, ScheduleStatus, WorkerState } from '../ports/store.ts';
 import type { StepDeps } from './deps.ts';
 import { cloneVm, configureVm, reserveId, startVm } from './steps/create-vm.ts';
 import { awaitDetach, cordon, evictPods } from './steps/drain.ts';
@@ -14,8 +14,8 @@ async function scheduleAs(deps: StepDeps, run: Run, status: ScheduleStatus): Pro
   return schedule === undefined ? {} : { schedule: { ...schedule, status } };
 }
 
-async function recorded(deps: StepDeps, run: Run): Promise<boolean> {
-  return (await deps.store.getWorker(run.cluster, run.workerName)) !== undefined;
+async function stateOf(deps: StepDeps, run: Run): Promise<WorkerState | undefined> {
+  return (await deps.store.getWorker(run.cluster, run.workerName))?.state;
 }
 
 function stuckAlert(run: Run): readonly NewOutbox[] {
@@ -88,13 +88,15 @@ function removeWorker(deps: StepDeps): RunDefinition {
       switch (state) {
         case 'succeeded':
           return {
-            ...((await recorded(deps, run)) ? { worker: { state: 'removed', removedAtMs: nowMs } } : {}),
+            ...((await stateOf(deps, run)) === undefined ? {} : { worker: { state: 'removed', removedAtMs: nowMs } }),
             ...(await scheduleAs(deps, run, 'done')),
           };
         case 'undone':
           return {
-            ...((await recorded(deps, run)) ? { worker: { state: 'active' } } : {}),
-            ...(await scheduleAs(deps, run, 'active')),
+            // a worker that had failed before (its late VM was being swept) does not come to life by this
+            ...((await stateOf(deps, run)) === 'removing'
+              ? { worker: { state: 'active' }, ...(await scheduleAs(deps, run, 'active')) }
+              : {}),
           };
         case 'stuck':
           return { outbox: stuckAlert(run) };

@@ -53,6 +53,7 @@ export function createRequests(
             vmId: undefined,
             vmHost: undefined,
             nodeUid: undefined,
+            ownerTag: deps.ownerTag,
             owner: request.by,
             channelId: request.channelId,
             operationId: '',

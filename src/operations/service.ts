@@ -3,6 +3,7 @@
  * changes nothing; what is accepted is recorded, all of it in one transaction, before anything is done.
  */
 import type { Actor } from '../domain/operation.ts';
+import { safetyViolation } from '../domain/errors.ts';
 import { destroyRefusal } from '../domain/safety.ts';
 import { createControl } from './control.ts';
 import { createPreviews } from './previews.ts';
@@ -16,6 +17,8 @@ import type { Accepted, Operations } from './types.ts';
 export type Upkeep = {
   /** Removes a worker whose deadline has passed, or that an ended run left behind. */
   expire(workers: readonly string[], deadlineMs: number, reason: string): Promise<Accepted>;
+  /** Removes the VM of a worker that is recorded as failed or removed: a call of its ended run landed late. */
+  sweep(workerName: string, vmId: string, reason: string): Promise<Accepted>;
   /** Takes up a burst worker that the database does not know, from its node's annotations. */
   adopt(nodeName: string): Promise<void>;
 };
@@ -46,6 +49,27 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
       const refusal = destroyRefusal(node, deps.safety);
       if (refusal !== undefined) throw refusal;
       await ensureRecorded(node);
+    },
+    async sweep(workerName, vmId, reason) {
+      const by: Actor = { kind: 'system', name: 'reaper' };
+      return audited('sweep', by, workerName, async () => {
+        const record = await store.getWorker(cluster.name, workerName);
+        if (record?.vmId !== vmId || (record.state !== 'failed' && record.state !== 'removed'))
+          throw safetyViolation(`VM ${vmId} is not recorded as a leftover of ${workerName}.`, {
+            left: 'The VM was not touched.',
+          });
+        const last = await store.lastRunOf(cluster.name, workerName, 'remove-worker');
+        return submit(
+          {
+            by,
+            reason,
+            idempotencyKey: `sweep:${cluster.name}:${workerName}:${vmId}:${last?.id ?? 'first'}`,
+            ...(record.channelId === undefined ? {} : { channelId: record.channelId }),
+          },
+          { kind: 'destroy', workers: [workerName], force: false },
+          await removals([workerName], { lateClone: record.state === 'failed' }),
+        );
+      });
     },
     async expire(workers, deadlineMs, reason) {
       const by: Actor = { kind: 'system', name: 'reaper' };

@@ -9,6 +9,8 @@ import type { StepDeps } from './deps.ts';
 import type { Accepted, Request } from './types.ts';
 
 export const HOUR_MS = 3_600_000;
+/** An ownership tag, as an annotation may give it. */
+const OWNER_TAG = /^burst-[a-z2-7]{4,20}$/;
 
 export type ServiceDeps = StepDeps & {
   /** Called when something was recorded: wakes the engine and the outbox. */
@@ -123,6 +125,7 @@ export function createSubmission(deps: ServiceDeps) {
   async function ensureRecorded(node: NodeFacts): Promise<void> {
     if ((await store.getWorker(cluster.name, node.name)) !== undefined) return;
     const requester = node.annotations[NODE_KEYS.requester];
+    const tagged = node.annotations[NODE_KEYS.ownerTag];
     const owner: Actor =
       requester === undefined || requester === 'system'
         ? { kind: 'system', name: 'unknown' }
@@ -136,6 +139,7 @@ export function createSubmission(deps: ServiceDeps) {
         vmId: node.annotations[NODE_KEYS.vmId] || undefined,
         vmHost: undefined,
         nodeUid: node.uid,
+        ownerTag: tagged !== undefined && OWNER_TAG.test(tagged) ? tagged : deps.ownerTag,
         owner,
         channelId: node.annotations[NODE_KEYS.channel],
         operationId: node.annotations[NODE_KEYS.operation] ?? 'adopted',

@@ -25,6 +25,8 @@ export type WorkerRecord = {
   readonly vmId: string | undefined;
   readonly vmHost: string | undefined;
   readonly nodeUid: string | undefined;
+  /** The ownership tag that its VM carries: this installation's, or that of the one whose database was lost. */
+  readonly ownerTag: string;
   readonly owner: Actor;
   readonly channelId: string | undefined;
   readonly operationId: string;

@@ -33,6 +33,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   nodeUid: text.exactOptional(),
   cordonedByUs: z.boolean().exactOptional(),
   vmGone: z.boolean().exactOptional(),
+  lateClone: z.boolean().exactOptional(),
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),

@@ -159,5 +159,14 @@ create trigger audit_is_never_replaced before insert on audit
   begin select raise(abort, 'audit rows are only ever added'); end;
 `;
 
+/** A worker that was adopted from a lost database keeps the ownership tag that its VM carries. */
+const ownerTags = `
+alter table workers add column owner_tag text not null default '';
+update workers set owner_tag = 'burst-' || coalesce((select value from meta where key = 'installation_id'), '');
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
-export const migrations: readonly Migration[] = [{ name: 'initial schema', sql: initial }];
+export const migrations: readonly Migration[] = [
+  { name: 'initial schema', sql: initial },
+  { name: 'ownership tag of each worker', sql: ownerTags },
+];

@@ -11,6 +11,7 @@ export type WorkersTable = {
   vm_id: string | null;
   vm_host: string | null;
   node_uid: string | null;
+  owner_tag: string;
   owner: string;
   channel_id: string | null;
   operation_id: string;

@@ -119,11 +119,18 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
     store,
     cluster: world.cluster,
     clock,
-    policy: { warnBeforeMs: [2 * HOUR, 30 * MINUTE], maxRemovalsAtOnce: 3, retryAfterMs: 10 * MINUTE },
+    vms: world.provider,
+    policy: {
+      warnBeforeMs: [2 * HOUR, 30 * MINUTE],
+      maxRemovalsAtOnce: 3,
+      retryAfterMs: 10 * MINUTE,
+      sweepEveryMs: 2 * MINUTE,
+      sweepGraceMs: 30_000,
+    },
     safety: deps.safety,
+    ownerTag: deps.ownerTag,
     log: silent,
-    expire: (workers, deadlineMs, reason) => operations.expire(workers, deadlineMs, reason),
-    adopt: (name) => operations.adopt(name),
+    upkeep: operations,
     poke: () => undefined,
   });
   return {

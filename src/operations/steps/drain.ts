@@ -67,12 +67,15 @@ export function cordon(deps: StepDeps, mode: DrainMode): Step {
           { unschedulable: true, annotations: { [NODE_KEYS.cordonedBy]: context.run.id } },
           context.signal,
         );
-      const recorded = mode.removing && (await deps.store.getWorker(context.run.cluster, node.name)) !== undefined;
+      const { cluster } = context.run;
+      const recorded = mode.removing && (await deps.store.getWorker(cluster, node.name)) !== undefined;
+      const schedule = recorded ? await deps.store.getSchedule(cluster, node.name) : undefined;
       return {
         kind: 'done',
         text: node.unschedulable ? 'already cordoned' : 'cordoned',
         data: { cordonedByUs: !node.unschedulable, nodeUid: node.uid },
         ...(recorded ? { worker: { state: 'removing' } } : {}),
+        ...(schedule === undefined ? {} : { schedule: { ...schedule, status: 'expiring' } }),
       };
     },
     undo: (context) => uncordon(deps, context),

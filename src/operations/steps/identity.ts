@@ -4,7 +4,15 @@
  */
 import { safetyViolation } from '../../domain/errors.ts';
 import type { VmFacts } from '../../ports/vm-provider.ts';
+import type { Run } from '../../domain/operation.ts';
 import { BURST_TAG } from '../deps.ts';
+import type { StepDeps } from '../deps.ts';
+
+/** The tag that this worker's VM must carry. */
+export async function ownerTagOf(deps: Pick<StepDeps, 'store' | 'ownerTag'>, run: Run): Promise<string> {
+  const recorded = (await deps.store.getWorker(run.cluster, run.workerName))?.ownerTag;
+  return recorded === undefined || recorded === '' ? deps.ownerTag : recorded;
+}
 
 export type Identity = 'absent' | 'ours' | 'untagged' | 'foreign';
 

@@ -51,6 +51,7 @@ export function labelNode(deps: StepDeps): Step {
             [NODE_KEYS.requester]: operation?.requester.kind === 'slack' ? operation.requester.userId : 'system',
             [NODE_KEYS.createdAt]: rfc3339(run.createdAtMs),
             [NODE_KEYS.vmId]: data.vmId ?? '',
+            [NODE_KEYS.ownerTag]: deps.ownerTag,
             ...(operation?.channelId === undefined ? {} : { [NODE_KEYS.channel]: operation.channelId }),
           },
         },

@@ -1,7 +1,7 @@
 /** Stop, wait, delete, wait, look: gone means that the provider says not found, or that the id carries another identity. */
 import type { StepContext, StepResult } from '../../engine/index.ts';
 import type { StepDeps } from '../deps.ts';
-import { foreignVm, identify } from './identity.ts';
+import { foreignVm, identify, ownerTagOf } from './identity.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 /** How long a VM that was asked for may take to show up after its clone call was lost, ms. */
@@ -19,7 +19,7 @@ export async function removeVm(deps: StepDeps, context: StepContext, options: Re
   const id = context.data.vmId;
   if (id === undefined) return { kind: 'done', text: 'there was no VM' };
   const vm = await deps.vms.find(id, context.signal);
-  const identity = identify(vm, context.run.workerName, deps.ownerTag);
+  const identity = identify(vm, context.run.workerName, await ownerTagOf(deps, context.run));
   if (vm === undefined) {
     const clone = await lookAtTask(deps, context, 'clone').catch(() => ({ kind: 'none' }) as const);
     const mayLand = options.allowUntagged && context.data.cloneRequested === true && context.data.vmGone !== true;

@@ -4,7 +4,7 @@ import { BurstError, safetyViolation } from '../../domain/errors.ts';
 import { destroyRefusal, NODE_KEYS } from '../../domain/safety.ts';
 import type { Step, StepContext, StepResult } from '../../engine/index.ts';
 import type { StepDeps } from '../deps.ts';
-import { foreignVm, identify } from './identity.ts';
+import { foreignVm, identify, ownerTagOf } from './identity.ts';
 import { removeVm } from './remove-vm.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
@@ -62,9 +62,10 @@ export function stopVm(deps: StepDeps): Step {
       const id = await knownVmId(deps, context);
       if (id === undefined) return { kind: 'done', text: 'no VM of this name is known or listed' };
       const vm = await deps.vms.find(id, context.signal);
-      const identity = identify(vm, context.run.workerName, deps.ownerTag);
+      const identity = identify(vm, context.run.workerName, await ownerTagOf(deps, context.run));
       if (vm === undefined) return { kind: 'done', text: `VM ${id} is gone already`, data: { vmGone: true } };
-      if (identity !== 'ours') throw foreignVm(vm, context.run.workerName);
+      if (identity !== 'ours' && !(identity === 'untagged' && context.data.lateClone === true))
+        throw foreignVm(vm, context.run.workerName);
       if (vm.state === 'stopped' && vm.lock === undefined) return { kind: 'done', text: `VM ${id} stopped` };
       if (vm.lock !== undefined) return waitFor(deps, `Waiting: the VM is locked (${vm.lock})`);
       const task = await lookAtTask(deps, context, 'stop');
@@ -77,7 +78,7 @@ export function stopVm(deps: StepDeps): Step {
       const vm = id === undefined ? undefined : await deps.vms.find(id, context.signal);
       if (
         vm === undefined ||
-        identify(vm, context.run.workerName, deps.ownerTag) !== 'ours' ||
+        identify(vm, context.run.workerName, await ownerTagOf(deps, context.run)) !== 'ours' ||
         vm.state === 'running' ||
         context.data.tasks?.['stop'] === undefined
       )
@@ -97,7 +98,7 @@ export function deleteVm(deps: StepDeps): Step {
     timeoutMs: 60 * 60_000,
     async run(context): Promise<StepResult> {
       if (context.data.vmGone !== true) await proveRemovable(deps, context);
-      return removeVm(deps, context, { unlessOurs: 'refuse', allowUntagged: false });
+      return removeVm(deps, context, { unlessOurs: 'refuse', allowUntagged: context.data.lateClone === true });
     },
     undo: { none: 'a deleted VM does not come back' },
   };

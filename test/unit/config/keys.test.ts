@@ -204,6 +204,8 @@ const CASES: readonly [string, Case][] = [
   ),
   key('reaper.max_removals_at_once', '1', (c) => reaperPolicy(c).maxRemovalsAtOnce, 3, 1),
   key('reaper.retry_after_minutes', '1', (c) => reaperPolicy(c).retryAfterMs, 600_000, 60_000),
+  key('reaper.sweep_interval_seconds', '5', (c) => reaperPolicy(c).sweepEveryMs, 120_000, 5_000),
+  key('reaper.sweep_grace_seconds', '5', (c) => reaperPolicy(c).sweepGraceMs, 30_000, 5_000),
   key('engine.max_steps_at_once', '5', (c) => enginePolicy(c).maxStepsAtOnce, 20, 5),
   key('engine.step_timeout_seconds', '50', (c) => enginePolicy(c).stepTimeoutMs, 60_000, 50_000),
   key('engine.claim_seconds', '120', (c) => enginePolicy(c).claimMs, 90_000, 120_000),

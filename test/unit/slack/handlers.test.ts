@@ -222,6 +222,7 @@ test('a warning mentions the owner; the second click is told who acted first; a 
         vmId: undefined,
         vmHost: undefined,
         nodeUid: undefined,
+        ownerTag: 'burst-test',
         owner: by,
         channelId: channel,
         operationId: 'op1',

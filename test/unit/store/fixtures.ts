@@ -49,6 +49,7 @@ export const worker = (name: string, more: Partial<WorkerRecord> = {}): WorkerRe
   vmId: undefined,
   vmHost: undefined,
   nodeUid: undefined,
+  ownerTag: 'burst-test',
   owner: ann,
   channelId: 'C1',
   operationId: 'op1',

@@ -1,0 +1,62 @@
+/** Repairs of what journals cannot know. Invariant: one repair that fails leaves the others to go on; the next tick looks again. */
+import type { ReapPlan } from '../domain/reap-plan.ts';
+import { NODE_KEYS } from '../domain/safety.ts';
+import type { ReaperDeps } from './reaper.ts';
+import { tellOnce } from './tell.ts';
+
+/** @returns how many things were repaired. */
+export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> {
+  let repaired = 0;
+  const attempt = async (
+    fields: Record<string, unknown>,
+    what: string,
+    work: () => Promise<unknown>,
+  ): Promise<void> => {
+    try {
+      await work();
+      repaired += 1;
+    } catch (error) {
+      deps.log.warn({ ...fields, err: error }, what);
+    }
+  };
+  for (const workerName of plan.adopt)
+    await attempt({ workerName }, 'a burst worker could not be taken up', () => deps.upkeep.adopt(workerName));
+  for (const item of plan.uncordon)
+    await attempt({ workerName: item.name }, 'a leftover cordon could not be removed', () => uncordon(deps, item));
+  for (const { workerName, vmId } of plan.orphans)
+    await attempt({ workerName, vmId }, 'a leftover VM could not be removed', () =>
+      deps.upkeep.sweep(workerName, vmId, `VM ${vmId} was left behind by an operation that had ended`),
+    );
+  for (const workerName of plan.vanished)
+    await attempt({ workerName }, 'a worker that is gone could not be closed', () =>
+      deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone'),
+    );
+  for (const id of plan.tokens)
+    await attempt({}, 'an expired bootstrap token could not be deleted', () => deps.cluster.deleteBootstrapToken(id));
+  for (const { vmId, name } of plan.strays)
+    await tellOnce(deps, {
+      key: `stray:${vmId}:${name}`,
+      workerName: name,
+      text: `VM ${vmId} (${name}) carries this installation's ownership tag, but nothing is recorded of it. It was not touched: look at it, and delete it at the provider if it is a leftover.`,
+    });
+  return repaired;
+}
+
+async function uncordon(deps: ReaperDeps, item: ReapPlan['uncordon'][number]): Promise<void> {
+  // live: the cordon may be another's by now
+  const node = await deps.cluster.getNode(item.name);
+  if (node?.uid !== item.uid || node.annotations[NODE_KEYS.cordonedBy] !== item.runId) return;
+  await deps.cluster.patchNode(node, { unschedulable: false, annotations: { [NODE_KEYS.cordonedBy]: null } });
+  await deps.store.appendAudit([
+    {
+      atMs: deps.clock.now(),
+      cluster: deps.cluster.name,
+      actor: { kind: 'system', name: 'reaper' },
+      action: 'uncordon',
+      outcome: 'done',
+      workerName: item.name,
+      runId: item.runId,
+      text: 'it was left cordoned by a run that was undone',
+    },
+  ]);
+}

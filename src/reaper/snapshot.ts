@@ -1,0 +1,130 @@
+/** What the reaper decides on. Invariant: what could not be read is left undefined, never taken for empty. */
+import type { ReapSchedule, ReapSnapshot, ReapToken, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
+import { NODE_KEYS } from '../domain/safety.ts';
+import type { NodeFacts } from '../domain/worker.ts';
+import type { WorkerRecord } from '../ports/store.ts';
+import type { ReaperDeps } from './reaper.ts';
+
+/** Rows read in one tick at the most; the next tick goes on. */
+const MAX_DUE = 500;
+
+/** @param sweep also list the VMs and look at what became of each worker's. */
+export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<ReapSnapshot> {
+  const { store, cluster, clock, policy } = deps;
+  // the provider first, the records second: a worker recorded in between is then never a stray
+  const vms = sweep ? await listVms(deps) : undefined;
+  const nodes = cluster.freshness().stale ? undefined : cluster.cachedNodes();
+  const tokens = sweep ? await listTokens(deps) : undefined;
+  const nowMs = clock.now();
+  const live = (await store.liveRuns()).filter((run) => run.cluster === cluster.name);
+  const workers =
+    sweep || nodes !== undefined ? await workersOf(deps, nodes ?? [], vms ?? [], sweep) : new Map<string, ReapWorker>();
+  const { schedules, lastFailureMs } = await dueSchedules(deps, nowMs, nowMs + Math.max(0, ...policy.warnBeforeMs));
+  return {
+    nowMs,
+    schedules,
+    busy: new Set(live.map((run) => run.workerName)),
+    removalsRunning: live.filter((run) => run.kind === 'remove-worker' && run.state !== 'stuck').length,
+    lastFailureMs,
+    nodes,
+    workers,
+    undoneRuns: await undoneRuns(deps, nodes ?? []),
+    vms: believable(vms, workers),
+    ownerTag: deps.ownerTag,
+    tokens,
+  };
+}
+
+async function dueSchedules(
+  { store, cluster }: ReaperDeps,
+  nowMs: number,
+  horizonMs: number,
+): Promise<{ readonly schedules: readonly ReapSchedule[]; readonly lastFailureMs: ReadonlyMap<string, number> }> {
+  const schedules: ReapSchedule[] = [];
+  const lastFailureMs = new Map<string, number>();
+  for (const schedule of await store.schedulesDue(horizonMs, MAX_DUE)) {
+    if (schedule.cluster !== cluster.name) continue;
+    const worker = await store.getWorker(schedule.cluster, schedule.workerName);
+    schedules.push({ ...schedule, operationId: worker?.operationId ?? schedule.workerName });
+    if (schedule.expiresAtMs > nowMs) continue;
+    const last = await store.lastRunOf(schedule.cluster, schedule.workerName, 'remove-worker');
+    if (last?.state === 'undone' && last.endedAtMs !== undefined)
+      lastFailureMs.set(schedule.workerName, last.endedAtMs);
+  }
+  return { schedules, lastFailureMs };
+}
+
+async function listVms({ vms, log }: ReaperDeps): Promise<readonly ReapVm[] | undefined> {
+  try {
+    return await vms.list();
+  } catch (error) {
+    log.warn({ err: error }, 'the VMs could not be listed; nothing is concluded from that');
+    return undefined;
+  }
+}
+
+async function listTokens({ cluster, log }: ReaperDeps): Promise<readonly ReapToken[] | undefined> {
+  try {
+    return await cluster.listBootstrapTokens();
+  } catch (error) {
+    log.warn({ err: error }, 'the bootstrap tokens could not be listed');
+    return undefined;
+  }
+}
+
+/** An empty listing while VMs are recorded is an outage of the provider, not an end of everything. */
+function believable(
+  vms: readonly ReapVm[] | undefined,
+  workers: ReadonlyMap<string, ReapWorker>,
+): readonly ReapVm[] | undefined {
+  const expected = [...workers.values()].some((worker) => worker.state === 'active' && worker.vmId !== undefined);
+  return vms?.length === 0 && expected ? undefined : vms;
+}
+
+async function workersOf(
+  { store, cluster, safety }: ReaperDeps,
+  nodes: readonly NodeFacts[],
+  vms: readonly ReapVm[],
+  sweep: boolean,
+): Promise<ReadonlyMap<string, ReapWorker>> {
+  const records = new Map<string, WorkerRecord>();
+  if (sweep)
+    for (const record of await store.listWorkers({
+      cluster: cluster.name,
+      states: ['requested', 'active', 'removing', 'failed'],
+    }))
+      records.set(record.name, record);
+  const marked = nodes.filter((node) => node.labels[safety.label.key] === safety.label.value);
+  for (const name of new Set([...marked.map((node) => node.name), ...vms.map((vm) => vm.name)])) {
+    if (records.has(name)) continue;
+    const record = await store.getWorker(cluster.name, name);
+    if (record !== undefined) records.set(name, record);
+  }
+  const workers = new Map<string, ReapWorker>();
+  const present = new Set(nodes.map((node) => node.name));
+  for (const { name, state, vmId, createdAtMs, removedAtMs } of records.values()) {
+    // only those that something may have to be done about are worth the queries
+    const suspect = sweep && (state === 'active' ? !present.has(name) : vms.some((vm) => vm.name === name));
+    const runs = suspect
+      ? await Promise.all(
+          (['add-worker', 'remove-worker'] as const).map((kind) => store.lastRunOf(cluster.name, name, kind)),
+        )
+      : [];
+    workers.set(name, {
+      name,
+      state,
+      vmId,
+      settledAtMs: Math.max(createdAtMs, removedAtMs ?? 0, ...runs.map((run) => run?.endedAtMs ?? 0)),
+    });
+  }
+  return workers;
+}
+
+async function undoneRuns({ store }: ReaperDeps, nodes: readonly NodeFacts[]): Promise<ReadonlySet<string>> {
+  const undone = new Set<string>();
+  for (const node of nodes) {
+    const runId = node.annotations[NODE_KEYS.cordonedBy];
+    if (runId !== undefined && node.unschedulable && (await store.getRun(runId))?.state === 'undone') undone.add(runId);
+  }
+  return undone;
+}

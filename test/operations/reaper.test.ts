@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { createHarness, HOUR, MINUTE, olga } from './harness.ts';
+import type { Harness } from './harness.ts';
+import { node } from './world.ts';
+
+const request = (key: string) => ({ by: olga, channelId: 'C0BURST0001', idempotencyKey: key });
+
+async function provisioned(h: Harness, count = 1): Promise<string[]> {
+  const { runs } = await h.operations.provision({ ...request('make'), count, size: 'small', ttlHours: 4 });
+  await h.settle();
+  return runs.map((run) => run.workerName);
+}
+
+const burstVms = (h: Harness): string[] =>
+  [...h.world.vms.values()].filter((vm) => vm.name.startsWith('burst-')).map((vm) => vm.name);
+const alerts = async (h: Harness): Promise<string[]> =>
+  (await h.store.dueOutbox(h.clock.now(), 99)).flatMap(({ notice }) => (notice.kind === 'alert' ? [notice.text] : []));
+
+describe('the reaper', () => {
+  it('warns once for each lead time, again after an extension, and removes at the deadline', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    const warnings = async () =>
+      (await h.store.dueOutbox(h.clock.now(), 99)).filter((row) => row.notice.kind === 'warning').length;
+    await h.clock.advance(2.5 * HOUR);
+    await h.reaper.tick();
+    await h.reaper.tick();
+    expect(await warnings()).toBe(1);
+    await h.operations.extend({ ...request('e'), workers: [name], hours: 4 });
+    await h.settle();
+    await h.reaper.tick();
+    expect(await warnings()).toBe(1);
+    await h.clock.advance(4 * HOUR);
+    await h.reaper.tick();
+    expect(await warnings()).toBe(2);
+    await h.clock.advance(2 * HOUR);
+    await h.reaper.tick();
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+    expect(h.world.nodes.has(name)).toBe(false);
+  });
+
+  it('removes at most the configured number at once, and catches up after downtime', async () => {
+    const h = await createHarness();
+    await provisioned(h, 5);
+    await h.clock.advance(30 * HOUR);
+    expect((await h.reaper.tick()).expired).toBe(3);
+    await h.settle();
+    expect((await h.reaper.tick()).expired).toBe(2);
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+  });
+
+  it('takes up workers that a lost database forgot, and never a node without a readable proof', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    // another database, another installation: its own tag is not the one that the VM carries
+    const other = await createHarness((deps) => ({ ...deps, ownerTag: 'burst-anew2' }));
+    for (const [key, value] of h.world.nodes) other.world.nodes.set(key, value);
+    for (const [key, value] of h.world.vms) other.world.vms.set(key, value);
+    other.world.nodes.set('half', node('half', { labels: { 'worker-type': 'burst' } }));
+    await other.reaper.tick();
+    expect(await other.store.getWorker('main', name)).toMatchObject({
+      state: 'active',
+      vmId: '101',
+      owner: { userId: 'U0OPERATOR1' },
+    });
+    expect(await other.store.getWorker('main', 'half')).toBeUndefined();
+    await other.clock.advance(5 * HOUR);
+    await other.reaper.tick();
+    await other.settle();
+    expect(burstVms(other)).toEqual([]);
+    expect(other.world.nodes.has('half')).toBe(true);
+  });
+
+  it('uncordons a node that an undone run left cordoned', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    const { runs, operation } = await h.operations.drain({ ...request('d'), workers: [name], admin: false });
+    await h.operations.cancel(operation.id, olga);
+    await h.settle();
+    const late = h.world.nodes.get(name);
+    if (late !== undefined)
+      Object.assign(late, {
+        unschedulable: true,
+        annotations: { ...late.annotations, 'burst/cordoned-by': runs[0]?.id ?? '' },
+      });
+    await h.reaper.tick();
+    expect(h.world.nodes.get(name)?.unschedulable).toBe(false);
+  });
+});
+
+describe('the sweep', () => {
+  /** A provision that failed, whose VM shows up long after the undo looked. */
+  async function lateVm(h: Harness, tags: string[], id?: string): Promise<string> {
+    h.world.cloneFails = true;
+    const { runs } = await h.operations.provision({ ...request('late'), count: 1, size: 'small' });
+    await h.settle();
+    const name = runs[0]?.workerName ?? '';
+    const recorded = (await h.store.getWorker('main', name))?.vmId ?? '';
+    h.world.vms.set(id ?? recorded, {
+      id: id ?? recorded,
+      name,
+      state: 'running',
+      tags,
+      template: false,
+      lock: undefined,
+      bootedAtMs: 0,
+    });
+    await h.clock.advance(3 * MINUTE);
+    return name;
+  }
+
+  it('removes a VM that landed after its run was undone, tagged or not, and the worker stays failed', async () => {
+    const h = await createHarness();
+    const name = await lateVm(h, []);
+    expect(burstVms(h)).toEqual([name]);
+    await h.reaper.tick();
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+    expect(
+      (await h.store.listAudit({ workerName: name, limit: 99 })).some((row) => row.action === 'remove-worker'),
+    ).toBe(true);
+  });
+
+  it('leaves a VM of that name with another id alone, and a VM that a person gave that id', async () => {
+    const h = await createHarness();
+    await lateVm(h, [], '555');
+    await h.reaper.tick();
+    await h.settle();
+    expect(h.world.vms.has('555')).toBe(true);
+    expect(h.world.deletedVms).toEqual([]);
+  });
+
+  it('tells once of a VM with our tag that nothing is recorded of, and does not touch it', async () => {
+    const h = await createHarness();
+    h.world.vms.set('777', {
+      id: '777',
+      name: 'burst-small-zzzzz',
+      state: 'running',
+      tags: ['burst', 'burst-test'],
+      template: false,
+      lock: undefined,
+      bootedAtMs: 0,
+    });
+    await h.reaper.tick();
+    await h.clock.advance(3 * MINUTE);
+    await h.reaper.tick();
+    expect(await alerts(h)).toEqual([expect.stringContaining('VM 777 (burst-small-zzzzz)')]);
+    expect(h.world.vms.has('777')).toBe(true);
+  });
+
+  it('closes the books of a worker of which neither node nor VM is left', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    h.world.nodes.delete(name);
+    for (const [id, vm] of h.world.vms) if (vm.name === name) h.world.vms.delete(id);
+    await h.clock.advance(3 * MINUTE);
+    await h.reaper.tick();
+    await h.settle();
+    expect((await h.store.getWorker('main', name))?.state).toBe('removed');
+    expect((await h.operations.fleet()).burstCount).toBe(0);
+  });
+
+  it.each([
+    ['an empty listing', (h: Harness) => h.world.vms.clear()],
+    ['a cluster that cannot be read', (h: Harness) => Object.assign(h.world, { stale: true })],
+    [
+      'a node that is left',
+      (h: Harness) => void [...h.world.vms].map(([id]) => id !== '9000' && h.world.vms.delete(id)),
+    ],
+  ])('concludes nothing from %s', async (what, happens) => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    if (!what.includes('node')) h.world.nodes.delete(name);
+    happens(h);
+    await h.clock.advance(3 * MINUTE);
+    await h.reaper.tick();
+    await h.settle();
+    expect((await h.store.getWorker('main', name))?.state).toBe('active');
+  });
+});
