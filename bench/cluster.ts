@@ -41,6 +41,7 @@ export async function startLargeCluster(nodes: number, podsPerNode: number): Pro
 export const connectTo = (kubeconfigPath: string): Cluster =>
   createCluster({
     name: 'bench',
+    namespace: 'kube-system',
     clock: systemClock,
     ids: benchIds,
     credentials: { kind: 'kubeconfig', path: kubeconfigPath },

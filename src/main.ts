@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { checkApp, startApp } from './app.ts';
+import { startApp } from './app.ts';
 import type { App } from './app.ts';
+import { checkApp } from './check.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import type { Config } from './config/index.ts';
 

@@ -36,6 +36,15 @@ export function effectiveTemplates({ join }: FileConfig): JoinTemplates {
 
 type Add = (path: string, others: readonly string[], text: string) => void;
 
+function checkSafety({ safety }: FileConfig, add: Add): void {
+  if (!safety.protect_permanent_workers)
+    add(
+      'safety.protect_permanent_workers',
+      [],
+      'found false; allowed: true, for permanent workers are always protected (drain.permanent_workers lets admins drain them)',
+    );
+}
+
 function checkWorkers(file: FileConfig, add: Add): void {
   const workers = file.burst_workers;
   const ttl = ['burst_workers.min_ttl_hours', 'burst_workers.max_ttl_hours'];
@@ -225,6 +234,7 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   const add: Add = (path, others, text) => {
     problems.push({ path, others, text });
   };
+  checkSafety(file, add);
   checkWorkers(file, add);
   checkProviders(file, add);
   checkTimes(file, add);

@@ -29,7 +29,6 @@ export function safetyPolicy(config: Config): SafetyPolicy {
   return {
     label: { key: workerLabel.slice(0, at), value: workerLabel.slice(at + 1) },
     ttlAnnotation,
-    protectPermanentWorkers: config.safety.protectPermanentWorkers,
     requireDrainBeforeDestroy: config.safety.requireDrainBeforeDestroy,
     protectedPatterns: config.safety.protectedWorkerPatterns.map(matcher),
   };

@@ -8,8 +8,6 @@ export type SafetyPolicy = {
   readonly label: { readonly key: string; readonly value: string };
   /** `burst_workers.ttl_annotation`: `worker-ttl`. */
   readonly ttlAnnotation: string;
-  /** `safety.protect_permanent_workers`: false lets an admin drain (never destroy) permanent workers… only if drain.permanent_workers too. */
-  readonly protectPermanentWorkers: boolean;
   readonly requireDrainBeforeDestroy: boolean;
   readonly protectedPatterns: readonly Matcher[];
 };

@@ -4,7 +4,7 @@
  */
 import { isBurstError } from '../domain/errors.ts';
 import { transition } from '../domain/operation.ts';
-import type { Actor, Failure, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
+import type { Actor, Failure, Operation, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
 import type { EnginePolicy } from '../domain/policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AuditOutcome, NewAudit, NewOutbox, RunPatch, RunWrite, Store } from '../ports/store.ts';
@@ -26,6 +26,8 @@ export type RunnerDeps = {
   readonly log: Log;
   /** Called after each step's look, for metrics. */
   readonly looked?: (labels: { cluster: string; kind: RunKind; step: string; outcome: string }, tookMs: number) => void;
+  /** Called when the last run of an operation has ended, for metrics. */
+  readonly operationEnded?: (operation: Operation) => void;
 };
 
 const SYSTEM: Actor = { kind: 'system', name: 'engine' };
@@ -398,6 +400,8 @@ async function end(
     outbox: more.outbox ?? [],
   });
   deps.log.info({ runId: run.id, operationId: run.operationId, workerName: run.workerName, state }, 'run ended');
+  const operation = await deps.store.getOperation(run.operationId);
+  if (operation !== undefined && operation.state !== 'running') deps.operationEnded?.(operation);
   return { run: ended, goOn: false };
 }
 

@@ -7,6 +7,7 @@ import type {
   DeleteNodeOutcome,
   EvictionOutcome,
   Freshness,
+  LeaseOutcome,
   PermissionCheck,
 } from '../ports/cluster.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -17,6 +18,7 @@ import { BudgetVersions, NodeCache, PodCache } from './caches.ts';
 import { Connection, type Credentials } from './connection.ts';
 import { budgetFacts, nodeFacts, podFacts } from './facts.ts';
 import { joinFacts, type JoinOverrides } from './join.ts';
+import { holdLease } from './lease.ts';
 import { type ListOptions, listItems } from './list.ts';
 import { deleteNode, getNode, patchNode, type NodePatch, type NodeRef } from './nodes.ts';
 import { checkPermissions } from './permissions.ts';
@@ -30,6 +32,8 @@ export type ClusterOptions = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly credentials: Credentials;
+  /** Where the Lease is kept. */
+  readonly namespace: string;
   /** Longest wait for one answer, in ms of real time. */
   readonly requestTimeoutMs: number;
   readonly joinOverrides?: JoinOverrides;
@@ -247,8 +251,13 @@ class KubernetesCluster implements Cluster {
     return joinFacts(this.#connection, this.name, this.#options.joinOverrides ?? {}, inCluster, signal);
   }
 
+  holdLease(holder: string, durationMs: number, signal?: AbortSignal): Promise<LeaseOutcome> {
+    const context = { ...this.#context, namespace: this.#options.namespace };
+    return holdLease(context, { holder, durationMs, nowMs: this.#options.clock.now() }, signal);
+  }
+
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]> {
-    return checkPermissions(this.#connection, this.name, signal);
+    return checkPermissions(this.#connection, this.name, this.#options.namespace, signal);
   }
 }
 

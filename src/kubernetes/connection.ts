@@ -28,7 +28,7 @@ export type RequestOptions = {
   readonly contentType?: string;
   readonly signal?: AbortSignal | undefined;
 };
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const MAX_BODY = 256 * 2 ** 20;
 const FREE_SOCKET_MS = 30_000;

@@ -1,3 +1,3 @@
 /** Kubernetes behind the Cluster port. Invariant: every change names the UID of the very object it is meant for. */
 export { createCluster, type ClusterOptions } from './cluster.ts';
-export { PERMISSIONS } from './permissions.ts';
+export { permissionsIn } from './permissions.ts';

@@ -16,7 +16,8 @@ type Permission = {
 const each = (verbs: readonly string[], permission: Omit<Permission, 'verb'>): Permission[] =>
   verbs.map((verb) => ({ verb, ...permission }));
 
-export const PERMISSIONS: readonly Permission[] = [
+/** @param namespace where the Lease is kept. */
+export const permissionsIn = (namespace: string): readonly Permission[] => [
   ...each(['get', 'list', 'watch', 'patch', 'delete'], { resource: 'nodes' }),
   ...each(['get', 'list', 'watch', 'delete'], { resource: 'pods' }),
   ...each(['create'], { resource: 'pods', subresource: 'eviction' }),
@@ -25,6 +26,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...each(['list'], { group: 'storage.k8s.io', resource: 'volumeattachments' }),
   ...each(['create', 'get', 'list', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
   ...each(['get'], { resource: 'configmaps', namespace: 'kube-public', name: 'cluster-info' }),
+  ...each(['get', 'create', 'update'], { group: 'coordination.k8s.io', resource: 'leases', namespace }),
 ];
 
 const reviewSchema = z.object({
@@ -38,14 +40,15 @@ const reviewSchema = z.object({
 const describe = ({ verb, resource, subresource, namespace }: Permission): string =>
   `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}${namespace === undefined ? '' : ` in ${namespace}`}`;
 
-/** Asks for each permission; the order is that of PERMISSIONS. */
+/** Asks for each permission; the order is that of `permissionsIn`. */
 export async function checkPermissions(
   connection: Connection,
   cluster: string,
+  namespace: string,
   signal: AbortSignal | undefined,
 ): Promise<readonly PermissionCheck[]> {
   return Promise.all(
-    PERMISSIONS.map(async (permission) => {
+    permissionsIn(namespace).map(async (permission) => {
       const what = describe(permission);
       const body = await connection.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
         what: `review the permission to ${what}`,

@@ -13,8 +13,8 @@ export const HOUR_MS = 3_600_000;
 const OWNER_TAG = /^burst-[a-z2-7]{4,20}$/;
 
 export type ServiceDeps = StepDeps & {
-  /** Called when something was recorded: wakes the engine and the outbox. */
-  readonly submitted: () => void;
+  /** Called when something was recorded: wakes the engine and the outbox. `operation` is given when it is a new one. */
+  readonly submitted: (operation?: Operation) => void;
 };
 
 export type Planned = { readonly workerName: string; readonly kind: RunKind; readonly data: Run['data'] };
@@ -98,7 +98,7 @@ export function createSubmission(deps: ServiceDeps) {
         },
       ],
     });
-    deps.submitted();
+    deps.submitted(result.created ? result.operation : undefined);
     return { operation: result.operation, runs: await store.runsOf(result.operation.id), duplicate: !result.created };
   }
 

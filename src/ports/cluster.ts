@@ -31,6 +31,10 @@ export type BootstrapToken = {
   readonly workerName: string | undefined;
 };
 
+/** `untilMs` undefined: another was faster just now. */
+export type LeaseOutcome =
+  { readonly held: true } | { readonly held: false; readonly holder: string; readonly untilMs: number | undefined };
+
 export type PermissionCheck = { readonly what: string; readonly allowed: boolean; readonly reason: string };
 
 /**
@@ -93,6 +97,12 @@ export interface Cluster {
   deleteBootstrapToken(id: string, signal?: AbortSignal): Promise<void>;
   /** What a join command needs: `host:port` of the API server and `sha256:…` of its CA's public key. */
   joinFacts(signal?: AbortSignal): Promise<{ readonly endpoint: string; readonly caCertHash: string }>;
+
+  /**
+   * Takes or renews the Lease `burst` in the configured namespace for this holder, unless another's has not run out. It
+   * saves double reaping and shows a second installation; nothing that must be right may rest on it.
+   */
+  holdLease(holder: string, durationMs: number, signal?: AbortSignal): Promise<LeaseOutcome>;
 
   /** One SelfSubjectAccessReview for each thing that Burst does. */
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]>;

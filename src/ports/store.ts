@@ -222,6 +222,8 @@ export interface Store {
     readonly audit: readonly NewAudit[];
   }): Promise<boolean>;
 
+  /** Runs that are not ended, and notices not yet delivered; for metrics. */
+  backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;
   enqueue(row: NewOutbox): Promise<void>;
   /** Undelivered rows that are due, oldest first; of several `operation` notices with one key the newest only (older ones are marked delivered). */
   dueOutbox(nowMs: number, limit: number): Promise<readonly OutboxRow[]>;

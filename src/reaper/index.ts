@@ -1,4 +1,5 @@
 export { createReaper } from './reaper.ts';
-export type { Reaper, ReaperDeps, ReapSummary } from './reaper.ts';
+export type { ReaperDeps } from './deps.ts';
+export type { Reaper, ReapSummary } from './reaper.ts';
 export { scheduleReaper } from './schedule.ts';
 export type { ReaperSchedule } from './schedule.ts';

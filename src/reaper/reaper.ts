@@ -4,38 +4,24 @@
  */
 import { reapPlan } from '../domain/reap-plan.ts';
 import type { ReapPlan } from '../domain/reap-plan.ts';
-import type { ReaperPolicy, SafetyPolicy } from '../domain/policy.ts';
 import { isBurstError } from '../domain/errors.ts';
-import type { Log } from '../engine/index.ts';
-import type { Upkeep } from '../operations/index.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Cluster } from '../ports/cluster.ts';
-import type { Store } from '../ports/store.ts';
-import type { VmProvider } from '../ports/vm-provider.ts';
+import type { ReaperDeps } from './deps.ts';
 import { repair } from './repairs.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { tellOnce, warn } from './tell.ts';
 
-export type ReaperDeps = {
-  readonly store: Store;
-  readonly cluster: Cluster;
-  readonly vms: Pick<VmProvider, 'list'>;
-  readonly clock: Clock;
-  readonly policy: ReaperPolicy;
-  readonly safety: SafetyPolicy;
-  readonly ownerTag: string;
-  readonly log: Log;
-  readonly upkeep: Upkeep;
-  readonly poke: () => void;
-  /** Called after each tick, for metrics. */
-  readonly ticked?: (outcome: 'ok' | 'failed', tookMs: number) => void;
-};
+/** Longer than the pause between two ticks or looks at the next deadline, ms. */
+const LEASE_MS = 180_000;
 
 export type ReapSummary = { readonly expired: number; readonly warned: number; readonly repaired: number };
 
 export type Reaper = {
   /** One round; a call while one is under way gets that one's result. */
   readonly tick: () => Promise<ReapSummary>;
+  /** Takes or renews the Lease; false when another installation holds it. */
+  readonly renew: () => Promise<boolean>;
+  /** The holder of the Lease that kept the last round from being ours. */
+  readonly rival: () => string | undefined;
   /** When something falls due next, ms; undefined when nothing is scheduled. */
   readonly nextMs: () => Promise<number | undefined>;
 };
@@ -43,8 +29,25 @@ export type Reaper = {
 export function createReaper(deps: ReaperDeps): Reaper {
   let running: Promise<ReapSummary> | undefined;
   let sweptMs: number | undefined;
+  let rival: string | undefined;
+  async function isOurs(): Promise<boolean> {
+    try {
+      const lease = await deps.cluster.holdLease(deps.ownerTag, LEASE_MS);
+      rival = lease.held ? undefined : lease.holder;
+      if (!lease.held) deps.log.warn({ holder: lease.holder }, 'another installation looks after this cluster');
+      return lease.held;
+    } catch (error) {
+      // without the lease the work is at worst done twice, and harmless then
+      deps.log.warn({ err: error }, 'the lease could not be renewed');
+      return true;
+    }
+  }
   async function round(): Promise<ReapSummary> {
     const startedMs = deps.clock.now();
+    if (!(await isOurs())) {
+      deps.ticked?.('skipped', deps.clock.now() - startedMs);
+      return { expired: 0, warned: 0, repaired: 0 };
+    }
     const sweep = sweptMs === undefined || startedMs - sweptMs >= deps.policy.sweepEveryMs;
     if (sweep) sweptMs = startedMs;
     let outcome: 'ok' | 'failed' = 'failed';
@@ -57,6 +60,8 @@ export function createReaper(deps: ReaperDeps): Reaper {
     }
   }
   return {
+    rival: () => rival,
+    renew: isOurs,
     tick() {
       running ??= round().finally(() => {
         running = undefined;

@@ -1,7 +1,7 @@
 /** Repairs of what journals cannot know. Invariant: one repair that fails leaves the others to go on; the next tick looks again. */
 import type { ReapPlan } from '../domain/reap-plan.ts';
 import { NODE_KEYS } from '../domain/safety.ts';
-import type { ReaperDeps } from './reaper.ts';
+import type { ReaperDeps } from './deps.ts';
 import { tellOnce } from './tell.ts';
 
 /** @returns how many things were repaired. */

@@ -31,7 +31,9 @@ export function scheduleReaper(reaper: Reaper, expression: string, clock: Clock,
       });
       const waitMs = Math.min(LOOK_AGAIN_MS, Math.max(0, (nextMs ?? Infinity) - clock.now()));
       await clock.sleep(waitMs, stopping.signal).catch(() => undefined);
-      if (!stopping.signal.aborted && nextMs !== undefined && clock.now() >= nextMs) await tick();
+      if (stopping.signal.aborted) return;
+      if (nextMs !== undefined && clock.now() >= nextMs) await tick();
+      else await reaper.renew();
     }
   }
   const task = schedule(expression, tick, { noOverlap: true, timezone: 'Etc/UTC' });

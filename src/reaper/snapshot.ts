@@ -3,7 +3,7 @@ import type { ReapSchedule, ReapSnapshot, ReapToken, ReapVm, ReapWorker } from '
 import { NODE_KEYS } from '../domain/safety.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { WorkerRecord } from '../ports/store.ts';
-import type { ReaperDeps } from './reaper.ts';
+import type { ReaperDeps } from './deps.ts';
 
 /** Rows read in one tick at the most; the next tick goes on. */
 const MAX_DUE = 500;

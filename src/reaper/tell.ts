@@ -1,7 +1,7 @@
 /** What the reaper says to people, each thing once. */
 import type { ReapPlan } from '../domain/reap-plan.ts';
 import type { NewAudit } from '../ports/store.ts';
-import type { ReaperDeps } from './reaper.ts';
+import type { ReaperDeps } from './deps.ts';
 
 const by = { kind: 'system', name: 'reaper' } as const;
 

@@ -3,6 +3,8 @@
  * write is one BEGIN IMMEDIATE transaction that runs without giving way, so nothing of this process can come between
  * its reads and its writes, and SQLite's own lock keeps other processes out.
  */
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
@@ -75,6 +77,7 @@ export async function openDatabase(path: string, steps: readonly Migration[] = m
 
 function connect(path: string): Sqlite.Database {
   try {
+    makeFolder(path);
     return new Sqlite(path, { timeout: BUSY_MS });
   } catch (cause) {
     throw new BurstError('unavailable', `The database ${path} cannot be opened: ${messageOf(cause)}.`, {
@@ -83,6 +86,12 @@ function connect(path: string): Sqlite.Database {
       cause,
     });
   }
+}
+
+/** The file's own folder is made; one that lies deeper in nothing is more likely a typing error or a missing mount. */
+function makeFolder(path: string): void {
+  if (path === ':memory:' || !existsSync(dirname(dirname(resolve(path))))) return;
+  mkdirSync(dirname(resolve(path)), { recursive: true, mode: 0o700 });
 }
 
 const pragmaNumber = (connection: Sqlite.Database, name: string): number =>

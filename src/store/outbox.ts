@@ -26,6 +26,16 @@ export function enqueue(writer: Writer, rows: readonly NewOutbox[], nowMs: numbe
     );
 }
 
+export function countOpen(reader: Reader): number {
+  const row = reader.first(
+    build
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('delivered_at_ms', 'is', null),
+  );
+  return row?.count ?? 0;
+}
+
 /** Whether any row may be due: most looks find none and need no write transaction. */
 export function hasDue(reader: Reader, nowMs: number): boolean {
   const row = build

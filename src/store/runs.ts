@@ -98,6 +98,17 @@ export function liveRuns(reader: Reader): readonly Run[] {
   return reader.all(build.selectFrom('runs').selectAll().where(isLiveRow).orderBy('seq')).map(toRun);
 }
 
+export function countLive(reader: Reader, cluster: string): number {
+  const row = reader.first(
+    build
+      .selectFrom('runs')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('cluster', '=', cluster)
+      .where(isLiveRow),
+  );
+  return row?.count ?? 0;
+}
+
 export function liveRunOf(reader: Reader, cluster: string, workerName: string): Run | undefined {
   const row = reader.first(
     build

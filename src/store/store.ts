@@ -90,6 +90,8 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
 
     runsOf: async (operationId) => read((reader) => runs.runsOf(reader, operationId)),
     getRun: async (id) => read((reader) => runs.getRun(reader, id)),
+    backlog: async (cluster) =>
+      read((reader) => ({ liveRuns: runs.countLive(reader, cluster), outbox: outbox.countOpen(reader) })),
     liveRuns: async () => read((reader) => runs.liveRuns(reader)),
     liveRunOf: async (cluster, name) => read((reader) => runs.liveRunOf(reader, cluster, name)),
     lastRunOf: async (cluster, name, kind) => read((reader) => runs.lastRunOf(reader, cluster, name, kind)),

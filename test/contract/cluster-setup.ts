@@ -36,6 +36,7 @@ export function kubeconfigFor(server: Server, token = server.token): string {
 export function testCluster(server: Server, more: Partial<ClusterOptions> = {}) {
   return createCluster({
     name: 'test',
+    namespace: 'kube-system',
     clock: realClock,
     ids: testIds,
     credentials: { kind: 'kubeconfig', text: kubeconfigFor(server) },

@@ -52,6 +52,15 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSetup>
       expect(cluster.freshness()).toEqual({ stale: false });
     });
 
+    test("the lease is one holder's until it runs out", async () => {
+      expect(await cluster.holdLease('burst-one', 2_000)).toEqual({ held: true });
+      expect(await cluster.holdLease('burst-one', 2_000)).toEqual({ held: true });
+      const other = await cluster.holdLease('burst-two', 2_000);
+      expect(other).toMatchObject({ held: false, holder: 'burst-one' });
+      await until('it ran out', async () => (await cluster.holdLease('burst-two', 60_000)).held);
+      expect(await cluster.holdLease('burst-one', 2_000)).toMatchObject({ held: false, holder: 'burst-two' });
+    });
+
     describe('caches', () => {
       test('follow a node from its creation to its end', async () => {
         const node = fresh('node');

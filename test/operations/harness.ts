@@ -69,7 +69,6 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
     safety: {
       label: { key: 'worker-type', value: 'burst' },
       ttlAnnotation: 'worker-ttl',
-      protectPermanentWorkers: true,
       requireDrainBeforeDestroy: true,
       protectedPatterns: [{ source: '^permanent-', matches: (text) => text.startsWith('permanent-') }],
     },

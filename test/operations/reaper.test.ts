@@ -90,6 +90,17 @@ describe('the reaper', () => {
   });
 });
 
+it('leaves a cluster that another installation looks after alone', async () => {
+  const h = await createHarness();
+  await provisioned(h);
+  await h.clock.advance(30 * HOUR);
+  h.world.rival = 'burst-other';
+  expect(await h.reaper.tick()).toEqual({ expired: 0, warned: 0, repaired: 0 });
+  expect(h.reaper.rival()).toBe('burst-other');
+  h.world.rival = undefined;
+  expect((await h.reaper.tick()).expired).toBe(1);
+});
+
 describe('the sweep', () => {
   /** A provision that failed, whose VM shows up long after the undo looked. */
   async function lateVm(h: Harness, tags: string[], id?: string): Promise<string> {

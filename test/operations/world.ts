@@ -99,6 +99,7 @@ export class World {
   taskMs = 1000;
   bootMs = 2000;
   stale = false;
+  rival: string | undefined;
   readonly faults: Faults;
   readonly now: () => number;
   constructor(faults: Faults, now: () => number) {
@@ -307,6 +308,8 @@ export class World {
         this.tokens.delete(id);
       }),
     joinFacts: () => this.faults.call('joinFacts', () => ({ endpoint: 'api:6443', caCertHash: 'sha256:00' })),
+    holdLease: async () =>
+      this.rival === undefined ? { held: true } : { held: false, holder: this.rival, untilMs: undefined },
     checkPermissions: async () => [],
   };
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config/index.ts';
-import { PERMISSIONS } from '../../src/kubernetes/index.ts';
+import { permissionsIn } from '../../src/kubernetes/index.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
@@ -66,7 +66,7 @@ describe('manifests/kubernetes', () => {
           ),
         ),
       );
-    const needed = PERMISSIONS.map(
+    const needed = permissionsIn('burst').map(
       ({ verb, group = '', resource, subresource, namespace = '', name = '' }) =>
         `${verb} ${group}/${resource}${subresource === undefined ? '' : `/${subresource}`} ${namespace} ${name}`,
     );

@@ -182,7 +182,7 @@ const CASES: readonly [string, Case][] = [
   key('drain.permanent_workers', 'true', (c) => drainPolicy(c).permanentWorkers, false, true),
   key('drain.volume_detach_timeout_seconds', '5', (c) => drainPolicy(c).volumeDetachTimeoutMs, 120_000, 5000),
   key('drain.max_evictions_at_once', '3', (c) => drainPolicy(c).maxEvictionsAtOnce, 20, 3),
-  key('safety.protect_permanent_workers', 'false', (c) => safetyPolicy(c).protectPermanentWorkers, true, false),
+  key('safety.protect_permanent_workers', 'false', () => 'starts', 'starts', NONE),
   key('safety.require_drain_before_destroy', 'false', (c) => safetyPolicy(c).requireDrainBeforeDestroy, true, false),
   key(
     'safety.protected_worker_patterns',

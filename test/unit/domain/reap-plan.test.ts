@@ -18,7 +18,6 @@ const policy: ReaperPolicy = {
 const safety: SafetyPolicy = {
   label: { key: 'worker-type', value: 'burst' },
   ttlAnnotation: 'worker-ttl',
-  protectPermanentWorkers: true,
   requireDrainBeforeDestroy: true,
   protectedPatterns: [{ source: '^permanent-', matches: (text) => text.startsWith('permanent-') }],
 };

@@ -8,7 +8,6 @@ import { node } from '../../operations/world.ts';
 const policy: SafetyPolicy = {
   label: { key: 'worker-type', value: 'burst' },
   ttlAnnotation: 'worker-ttl',
-  protectPermanentWorkers: true,
   requireDrainBeforeDestroy: true,
   protectedPatterns: [{ source: '^permanent-', matches: (text) => text.startsWith('permanent-') }],
 };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open as openFile, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open as openFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -88,10 +88,16 @@ describe('what can be opened', () => {
   });
 });
 
+test('its own folder is made, for nobody else to read', async () => {
+  const folder = join(dirname(await temporaryPath()), 'data');
+  (await openDatabase(join(folder, 'burst.db'))).close();
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+});
+
 describe('what is refused, and left as it was', () => {
   test('a directory that does not exist, and a path that is a directory', async () => {
     const path = await temporaryPath();
-    const missing = join(dirname(path), 'nowhere', 'burst.db');
+    const missing = join(dirname(path), 'nowhere', 'deeper', 'burst.db');
     await expect(opening(missing)).rejects.toMatchObject({
       name: 'BurstError',
       code: 'unavailable',

@@ -1,0 +1,48 @@
+/** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
+import type { Check } from './observability/index.ts';
+import { createOperations } from './operations/index.ts';
+import type { Store } from './ports/store.ts';
+import { makeParts, makeSlack, stepDeps } from './parts.ts';
+import type { AppOptions } from './parts.ts';
+import { openStore } from './store/index.ts';
+
+/** `burst check`: what is fit for work and what is not, one line each; changes nothing. */
+export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
+  const parts = makeParts(options);
+  const { config, clock, ids, cluster, vms } = parts;
+  const results: Check[] = [];
+  const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+  let store: Store | undefined;
+  try {
+    store = await openStore({ path: config.database.path, clock, ids });
+    await store.probe();
+    results.push({ name: 'database', ok: true, text: config.database.path });
+    const deps = stepDeps(parts, store, await store.installationId());
+    const slack = makeSlack(parts, store, createOperations({ ...deps, submitted: () => undefined }));
+    results.push(...(await slack.check()).map((check) => ({ ...check, name: `slack: ${check.name}` })));
+  } catch (error) {
+    results.push({ name: store === undefined ? 'database' : 'slack', ok: false, text: text(error) });
+  } finally {
+    await store?.close();
+  }
+  try {
+    for (const permission of await cluster.checkPermissions())
+      results.push({
+        name: `cluster: ${permission.what}`,
+        ok: permission.allowed,
+        text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
+      });
+  } catch (error) {
+    results.push({ name: 'cluster', ok: false, text: text(error) });
+  } finally {
+    await cluster.stop();
+  }
+  try {
+    results.push({ name: 'vm server', ...(await vms.health()) });
+  } catch (error) {
+    results.push({ name: 'vm server', ok: false, text: text(error) });
+  } finally {
+    await vms.close();
+  }
+  return results;
+}
