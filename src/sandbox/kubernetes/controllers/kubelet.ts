@@ -174,7 +174,9 @@ export class Kubelets {
       this.#api.store.put(nodes, { ...node, spec: { ...node.spec, taints: cordoned ? [...others, taint] : others } });
       return;
     }
-    if (node.status?.conditions?.some((one) => one.type === 'Ready') || this.#busy.has(uid)) return;
+    // a kubelet that has just registered says NotReady itself until it has started
+    const said = node.status?.conditions?.find((one) => one.type === 'Ready');
+    if ((said !== undefined && said.reason !== 'KubeletNotReady') || this.#busy.has(uid)) return;
     this.#busy.add(uid);
     background(this.#signal, async () => {
       await this.#clock.sleep(this.#times.nodeReadyMs, this.#signal);
