@@ -13,11 +13,26 @@ export type { SandboxClock } from './contract.ts';
 export type SandboxOptions = {
   /** The page's port; default: a free one. */
   readonly port?: number;
+  /** How long things take, in ms of the sandbox's clock; what is left out takes what each simulator thinks lifelike. */
+  readonly times?: {
+    readonly cloneMs?: number;
+    readonly bootMs?: number;
+    readonly shutdownMs?: number;
+    readonly podStartMs?: number;
+    readonly podShutdownMs?: number;
+    readonly nodeReadyMs?: number;
+  };
+  /** Real ms that a skip to the next deadline stays at the last warning. Default: the page's. */
+  readonly pauseMs?: number;
+  /** Slack payloads are POSTed there, signed, instead of sent over sockets. */
+  readonly requestUrl?: string;
 };
 
 /** Starts everything; `url` is the page's. On failure nothing is left running. `close` ends all of it. */
 export async function startSandbox(options: SandboxOptions = {}) {
   const clock = createSandboxClock();
+  const { port, pauseMs, requestUrl, times = {} } = options;
+  const { cloneMs, bootMs, shutdownMs, ...clusterTimes } = times;
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     for (const part of started.splice(0).reverse()) await part.close();
@@ -27,14 +42,17 @@ export async function startSandbox(options: SandboxOptions = {}) {
     return part;
   };
   try {
-    const slack = keep(await startSlackSimulator({ clock }));
-    const kubernetes = keep(await startKubernetesSimulator({ clock, demo: true }));
+    const slack = keep(await startSlackSimulator({ clock, ...(requestUrl === undefined ? {} : { requestUrl }) }));
+    const kubernetes = keep(await startKubernetesSimulator({ clock, demo: true, ...clusterTimes }));
     const proxmox = keep(
       await startProxmoxSimulator({
         clock,
         kubernetesUrl: kubernetes.url,
         onMachine: (name: string, running: boolean) =>
           running ? kubernetes.startKubelet(name) : kubernetes.stopKubelet(name),
+        ...(cloneMs === undefined ? {} : { cloneMs }),
+        ...(bootMs === undefined ? {} : { bootMs }),
+        ...(shutdownMs === undefined ? {} : { shutdownMs }),
       }),
     );
     const server = keep(
@@ -43,7 +61,8 @@ export async function startSandbox(options: SandboxOptions = {}) {
         slack,
         kubernetes,
         proxmox,
-        ...(options.port === undefined ? {} : { port: options.port }),
+        ...(port === undefined ? {} : { port }),
+        ...(pauseMs === undefined ? {} : { pauseMs }),
       }),
     );
     return { url: server.url, clock, slack, kubernetes, proxmox, close };
@@ -52,3 +71,4 @@ export async function startSandbox(options: SandboxOptions = {}) {
     throw error;
   }
 }
+export type Sandbox = Awaited<ReturnType<typeof startSandbox>>;
