@@ -113,8 +113,11 @@ export function person(id: string, page: Page, until: Until): Person {
     asks: (text, channel) => heardAfter(() => types(text, channel), text),
     clicksAndHears: (message, label, choose) => heardAfter(() => clicks(message, label, choose), String(label)),
     async opens(text) {
+      const before = new Set((await state()).modals.map((view) => view.id));
       await types(text);
-      return until(`a form after ${text}`, async () => (await state()).modals.findLast((view) => !loading(view)));
+      return until(`a form after ${text}`, async () =>
+        (await state()).modals.findLast((view) => !before.has(view.id) && !loading(view)),
+      );
     },
     sees: (text, limitMs) =>
       until(

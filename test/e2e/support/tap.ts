@@ -5,7 +5,6 @@
 import http from 'node:http';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 
 export type When = 'before' | 'after';
@@ -15,6 +14,8 @@ export type Tap = {
   readonly url: string;
   /** Names of the calls so far, e.g. `clone_vm`, `PATCH nodes`, `chat.update`. */
   readonly calls: string[];
+  /** When the last call of this name came, in ms of `performance.now()`. */
+  lastMs(call: string): number | undefined;
   /** While true every connection is refused; open ones are cut. */
   setDown(down: boolean): void;
   /** Cuts what is open now. */
@@ -43,10 +44,12 @@ function nameOf(method: string, path: string, body: string): string {
   return `${method} ${resource ?? path}${sub === undefined ? '' : `/${sub}`}`;
 }
 
-export async function startTap(target: string): Promise<Tap> {
+/** `finished` is told how to end it. */
+export async function startTap(target: string, finished: (end: () => Promise<void>) => void): Promise<Tap> {
   const to = new URL(target);
   const sockets = new Set<net.Socket>();
   const traps: { call: string; when: When; act: () => void }[] = [];
+  const times = new Map<string, number>();
   let down = false;
   const trapped = (call: string, when: When): (() => void) | undefined => {
     const at = traps.findIndex((trap) => trap.call === call && trap.when === when);
@@ -65,6 +68,7 @@ export async function startTap(target: string): Promise<Tap> {
       const body = Buffer.concat(chunks);
       const call = nameOf(request.method ?? 'GET', new URL(request.url ?? '/', target).pathname, body.toString());
       tap.calls.push(call);
+      times.set(call, performance.now());
       const before = trapped(call, 'before');
       if (before !== undefined) {
         before();
@@ -130,6 +134,7 @@ export async function startTap(target: string): Promise<Tap> {
   const tap: Tap = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: [],
+    lastMs: (call) => times.get(call),
     answer: undefined,
     cut,
     setDown(on) {
@@ -138,7 +143,7 @@ export async function startTap(target: string): Promise<Tap> {
     },
     lose: (call, when, act) => void traps.push({ call, when, act }),
   };
-  onTestFinished(async () => {
+  finished(async () => {
     cut();
     await new Promise((resolve) => server.close(resolve));
   });

@@ -21,7 +21,7 @@ export const MINUTE_MS = 60_000;
 /** Each look moves the clock by this much. */
 const STEP_MS = 300;
 
-type Tree = { [key: string]: unknown };
+export type Tree = { [key: string]: unknown };
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 /** `base` with what `more` says otherwise, section by section. */
 export function merged(base: Tree, more: Tree): Tree {
@@ -33,7 +33,10 @@ export function merged(base: Tree, more: Tree): Tree {
   );
 }
 
+/** Tells what to do when the test has ended; tests that run side by side bring their own. */
+export type Finished = (end: () => void | Promise<void>) => void;
 export type World = {
+  readonly finished: Finished;
   readonly sandbox: Sandbox;
   readonly taps: { readonly slack: Tap; readonly kubernetes: Tap; readonly proxmox: Tap };
   readonly folder: string;
@@ -57,18 +60,25 @@ export type World = {
   leftOf(name: string): Promise<string[]>;
 };
 
+export type WorldOptions = SandboxOptions & {
+  readonly config?: Tree;
+  /** How far each look moves the clock, in ms; 0: time passes as it does. */
+  readonly stepMs?: number;
+  readonly finished?: Finished;
+};
+
 /** Starts the simulators with a tap before each; nothing of the app. */
-export async function startWorld(options: SandboxOptions & { readonly config?: Tree } = {}): Promise<World> {
-  const { config = {}, ...sandboxOptions } = options;
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { config = {}, stepMs = STEP_MS, finished = onTestFinished, ...sandboxOptions } = options;
   const sandbox = await startSandbox({ pauseMs: 1500, ...sandboxOptions });
-  onTestFinished(() => sandbox.close());
+  finished(() => sandbox.close());
   const [slack, kubernetes, proxmox] = await Promise.all([
-    startTap(new URL(sandbox.slack.apiUrl).origin),
-    startTap(sandbox.kubernetes.url),
-    startTap(new URL(sandbox.proxmox.mcpUrl).origin),
+    startTap(new URL(sandbox.slack.apiUrl).origin, finished),
+    startTap(sandbox.kubernetes.url, finished),
+    startTap(new URL(sandbox.proxmox.mcpUrl).origin, finished),
   ]);
   const folder = mkdtempSync(join(tmpdir(), 'burst-e2e-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  finished(() => rmSync(folder, { recursive: true, force: true }));
   const file = merged(
     {
       kubernetes: { name: 'sandbox', in_cluster: false },
@@ -111,7 +121,7 @@ export async function startWorld(options: SandboxOptions & { readonly config?: T
         );
       }
       await wait(8);
-      sandbox.clock.skip(STEP_MS);
+      sandbox.clock.skip(stepMs);
     }
   };
   const page = async (path: string, body?: unknown): Promise<unknown> => {
@@ -125,6 +135,7 @@ export async function startWorld(options: SandboxOptions & { readonly config?: T
   const state = async (): Promise<WorldState> => (await page('/world')) as WorldState;
   const who = (id: string): Person => person(id, page, until);
   return {
+    finished,
     sandbox,
     taps: { slack, kubernetes, proxmox },
     folder,
@@ -171,12 +182,12 @@ export async function runApp(world: World): Promise<App> {
   const app = await startApp({ config, clock: world.sandbox.clock, kubeconfig: world.kubeconfig });
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= app.stop());
-  onTestFinished(stop);
+  world.finished(stop);
   return { ...app, stop };
 }
 
 /** The simulators and the app. */
-export async function startAll(options: Parameters<typeof startWorld>[0] = {}): Promise<World & { readonly app: App }> {
+export async function startAll(options: WorldOptions = {}): Promise<World & { readonly app: App }> {
   const world = await startWorld(options);
   return { ...world, app: await runApp(world) };
 }
