@@ -2,8 +2,8 @@
  * The process is killed at points that the outside world sees (a call that arrives, or one whose reply is lost) and
  * started again on the same database. Whatever the point: what was asked for ends, once, and nothing is left behind.
  */
-import { describe, expect, it } from 'vitest';
-import { startChild } from './support/child.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { burst, startChild } from './support/child.ts';
 import type { Child } from './support/child.ts';
 import type { Person } from './support/person.ts';
 import { shown } from './support/person.ts';
@@ -155,6 +155,9 @@ async function live({ add, drain, end, by }: Life, finished: Finished): Promise<
   expect(vms.map((vm) => vm.name).sort()).toEqual(['k8s-worker-template', 'pet-db', 'pet-mail']);
   expect(shown(await olga.asks('/burst list burst'))).toContain('0 of at most 10 burst workers');
 }
+
+// what it compiles is kept for the many starts to come; a process that is killed keeps nothing
+beforeAll(async () => void (await burst(['--version']).ended));
 
 describe.concurrent('killed and started again, the work ends as if nothing had been', () => {
   for (const life of lives)

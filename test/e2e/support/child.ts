@@ -1,6 +1,7 @@
 /** The program as a process of its own: `burst …` with a configuration file and an environment. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { stringify } from 'yaml';
@@ -22,7 +23,10 @@ export function burst(
   const child = spawn(
     process.execPath,
     ['--import', join(import.meta.dirname, 'shift-time.ts'), join(root, 'src', 'main.ts'), ...words],
-    { cwd: options.cwd ?? root, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...options.env } },
+    {
+      cwd: options.cwd ?? root,
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(tmpdir(), 'burst-e2e-compiled'), ...options.env },
+    },
   );
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
