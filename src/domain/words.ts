@@ -32,6 +32,7 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
   let count: number | undefined;
   let size: SizeName | undefined;
   let ttlHours: number | undefined;
+  let lastHoursAt = -1;
   let at = 0;
   for (; at < words.length; at++) {
     const word = (words[at] ?? '').replace(/,$/, '');
@@ -41,12 +42,25 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
     const spaced = /^\d{1,6}$/.test(word) && /^[a-z]+$/.test(unit) ? parseHours(`${word}${unit}`) : undefined;
     const hours = parseHours(word);
     if (sized !== undefined && size === undefined) size = sized;
-    else if (spaced !== undefined && ttlHours === undefined) {
-      ttlHours = spaced;
-      at++;
+    else if (spaced !== undefined || hours !== undefined) {
+      if (ttlHours !== undefined && lastHoursAt !== at - 1)
+        return { ok: false, text: `\`${word}\` is a second lifetime; give one, for example \`24h\` or \`1d12h\`` };
+      ttlHours = (ttlHours ?? 0) + (spaced ?? hours ?? 0);
+      if (spaced !== undefined) at++;
+      lastHoursAt = at;
     } else if (multiplied !== undefined && count === undefined) count = Number(multiplied);
-    else if (hours !== undefined && ttlHours === undefined) ttlHours = hours;
     else if (/^[-+]\d/.test(word)) return { ok: false, text: `\`${word}\` is not a number of workers` };
+    else if (/^\d{1,4}$/.test(word) && ttlHours === undefined)
+      return {
+        ok: false,
+        text: `\`${word}\` has no unit; a lifetime is written like \`24h\` or \`2d\``,
+        suggestion: words.map((other, index) => (index === at ? `${word}h` : other)).join(' '),
+      };
+    else if (/^\d/.test(word) && (count === undefined || ttlHours === undefined))
+      return {
+        ok: false,
+        text: `\`${word}\` is neither a number of workers nor a lifetime like \`24h\` or \`2d\`; a reason that begins with a number goes in quotes`,
+      };
     else break;
   }
   const rest = words.slice(at);
@@ -112,12 +126,55 @@ export function parseList(text: string, nearest: Nearest): Parsed<ListWords> {
   return { ok: true, value };
 }
 
-/** Worker names and at most one duration, in any order (`12h`, or `12 h`). */
-export function parseNamesAndHours(text: string): { readonly names: readonly string[]; readonly hours?: number } {
-  const words = wordsOf(
-    text.replace(/\b(\d+)\s+(h|hours?|d|days?)\b/gi, '$1$2').replace(/\b(?:by|for)\s+(?=\d)/gi, ''),
+export type NamesWords = { readonly names: readonly string[]; readonly hours?: number };
+const unit = '(?:m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)';
+const otherUnit = '(?:s|secs?|seconds?|mo|months?|y|yrs?|years?)';
+/** What is meant as a duration even where it cannot be read as one: `0h`, `-2h`, `12h30`, `2y`. */
+const meantAsDuration = new RegExp(`^[-+]?(?:\\d+(?:\\.\\d+)?(?:${unit}|${otherUnit}))+(?:\\d+)?$`, 'i');
+
+/** Names as typed, without the quotes or marks that a copy from a message brings along; each once. */
+export const namesOf = (text: string): readonly string[] => [
+  ...new Set(
+    wordsOf(text)
+      .map(bareWord)
+      .filter((word) => word !== ''),
+  ),
+];
+const bareWord = (word: string): string => word.replace(/^[`'"“”*]+|[`'"“”*]+$/g, '');
+
+/**
+ * Worker names and a duration, in any order: `12h`, `12 h`, `by 2d`, `1d 12h` (added up). A number of at most four digits
+ * without a unit counts as hours. What reads like a duration is never taken for a part of a name.
+ */
+export function parseNamesAndHours(text: string): Parsed<NamesWords> {
+  const words = namesOfAll(
+    text
+      .replace(/(^|\s)(\d+),(\d+)(?=[a-z])/gi, '$1$2.$3')
+      .replace(new RegExp(`(^|[\\s,])(\\+?\\d+(?:\\.\\d+)?)\\s+(${unit})(?=$|[\\s,])`, 'gi'), '$1$2$3')
+      .replace(/(^|\s)(?:by|for)\s+(?=\+?\d)/gi, '$1'),
   );
-  const hours = words.map(parseHours).find((value) => value !== undefined);
-  const names = [...new Set(words.filter((word) => parseHours(word) === undefined))];
-  return hours === undefined ? { names } : { names, hours };
+  const names: string[] = [];
+  let hours: number | undefined;
+  let lastAt = -1;
+  for (const [at, typed] of words.entries()) {
+    const word = typed.replace(/^\+(?=\d)/, '');
+    const read = /^\d{1,4}$/.test(word) ? Number(word) : parseHours(word);
+    if (read === undefined && !meantAsDuration.test(word) && !/^-\d+$/.test(word)) {
+      names.push(word);
+      continue;
+    }
+    if (read === undefined || read <= 0)
+      return { ok: false, text: `\`${typed}\` is not a time to extend by; for example \`12h\`, \`2d\` or \`1d12h\`` };
+    const goesOn = lastAt === at - 1 && !/^\d+$/.test(word) && !/^\d+$/.test(words[lastAt] ?? '');
+    if (hours !== undefined && !goesOn)
+      return { ok: false, text: `\`${typed}\` is a second time; give one, for example \`24h\` or \`1d12h\`` };
+    hours = (hours ?? 0) + read;
+    lastAt = at;
+  }
+  const unique = [...new Set(names)];
+  return { ok: true, value: hours === undefined ? { names: unique } : { names: unique, hours } };
 }
+const namesOfAll = (text: string): readonly string[] =>
+  wordsOf(text)
+    .map(bareWord)
+    .filter((word) => word !== '');

@@ -7,6 +7,7 @@ import { requestOf } from './call.ts';
 import { cancelOperation } from './commands/cancel.ts';
 import { openDestroy } from './commands/destroy.ts';
 import { openDrain } from './commands/drain.ts';
+import { openExtend } from './commands/extend.ts';
 import { listPage } from './commands/list.ts';
 import { acceptedMessage, openProvision } from './commands/provision.ts';
 import { runCommand } from './commands/registry.ts';
@@ -58,6 +59,8 @@ export function createClicks(services: Services): Clicks {
         return openDrain([name], call, services);
       case 'destroy':
         return openDestroy([name], call, services);
+      case 'extend':
+        return openExtend([name], call, services);
       case 'extend24':
         return runCommand(`extend ${name} 24h`, call, services);
       default:
@@ -85,6 +88,11 @@ export function createClicks(services: Services): Clicks {
       }
       case 'op':
         if (verb === 'force') return openDestroy([click.value], call, services);
+        if (verb === 'extend') {
+          const { runs } = await operations.operation(click.value);
+          const kept = runs.filter((run) => run.state === 'succeeded').map((run) => run.workerName);
+          return openExtend(kept, call, services);
+        }
         // Cancelling and retrying are claimed per state of the message, so that a later retry is another action.
         await gate.require(call, 'operator', verb);
         if (verb === 'cancel')
@@ -97,8 +105,9 @@ export function createClicks(services: Services): Clicks {
         return;
       case 'warn': {
         const { workers, deadlineMs } = read(warnValue, click.value);
-        await gate.requireWorkers(call, workers, verb === 'extend' ? 'extend' : 'destroy');
+        await gate.requireWorkers(call, workers, verb === 'remove' ? 'destroy' : 'extend');
         if (verb === 'remove') return openDestroy(workers, call, services);
+        if (verb === 'choose') return openExtend(workers, call, services);
         if (verb !== 'extend') return;
         const hours = argument === '4' ? 4 : 24;
         return once(`extend ${click.messageKey} ${deadlineMs} ${hours}`, call, async (own) => {

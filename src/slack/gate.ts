@@ -99,8 +99,9 @@ export function createGate(options: GateOptions): Gate {
     throw new AccessRefused(`${action}: ${text}.`, markup);
   };
   const ownerOf = async (name: string): Promise<string | undefined> => {
-    const record = (await store.listWorkers({})).find((worker) => worker.name === name && worker.state !== 'removed');
-    if (record !== undefined) return record.owner.kind === 'slack' ? record.owner.userId : undefined;
+    const record = await store.getWorker(options.cluster, name);
+    if (record !== undefined && record.state !== 'removed')
+      return record.owner.kind === 'slack' ? record.owner.userId : undefined;
     return (await operations.fleet()).workers.find((worker) => worker.name === name)?.owner;
   };
   const require = async (who: Who, need: Role, action: string, workerName?: string): Promise<Role> => {

@@ -7,7 +7,7 @@ import { parseHours, formatHours } from '../domain/duration.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
 import { escape } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
-import { CALLBACKS, messageView, noteView, provisionView } from './blocks/views.ts';
+import { CALLBACKS, extendView, messageView, noteView, provisionView } from './blocks/views.ts';
 import type { ProvisionTyped } from './blocks/views.ts';
 import type { Services, SlackActor } from './call.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
@@ -17,10 +17,12 @@ const metadataSchema = z.object({
   channelId: z.string().optional(),
   workers: z.array(z.string()).default([]),
   fingerprints: z.record(z.string(), z.string()).default({}),
+  drainFirst: z.boolean().default(true),
 });
 const elementSchema = z.looseObject({
   value: z.string().nullish(),
   selected_option: z.looseObject({ value: z.string() }).nullish(),
+  selected_options: z.array(z.looseObject({ value: z.string() })).nullish(),
 });
 const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
 
@@ -50,7 +52,9 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     const text = element?.selected_option?.value ?? element?.value ?? undefined;
     return text === undefined || text.trim() === '' ? undefined : text.trim();
   };
-  const { channelId, workers, fingerprints } = metadata.data;
+  const ticked = (id: string): boolean =>
+    (values.data[id]?.[id]?.selected_options ?? []).some((item) => item.value === id);
+  const { channelId, workers, fingerprints, drainFirst } = metadata.data;
   const who = { by: submit.by, channelId };
   const request = {
     by: submit.by,
@@ -127,12 +131,11 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
         return acceptedMessage(await services.operations.drain({ ...request, workers, admin: role === 'admin' }));
       });
     case CALLBACKS.destroy: {
-      const mode = value('mode');
-      const force = mode === 'force';
+      const force = ticked('force');
       if (force && (workers.length !== 1 || value('typed') !== workers[0]))
         return submit.ack({ errors: { typed: `Type ${workers[0] ?? 'the name'} exactly to force` } });
-      if (mode !== 'destroy' && mode !== 'drain_then_destroy' && !force)
-        return submit.ack({ errors: { mode: 'Choose one' } });
+      if (!force && value('typed') !== undefined)
+        return submit.ack({ errors: { typed: 'Tick force too, or leave this empty' } });
       return work(
         'Destroy',
         async () => {
@@ -142,7 +145,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
             ...request,
             workers,
             force,
-            drainFirst: mode === 'drain_then_destroy',
+            drainFirst: drainFirst && !force,
             fingerprints,
           });
           return acceptedMessage(accepted);
@@ -156,6 +159,34 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
                 `:warning: ${escape(error.message)} Nothing was destroyed. This is how it is now:`,
               )
             : undefined,
+      );
+    }
+    case CALLBACKS.extend: {
+      const own = value('own');
+      const hours = own === undefined ? Number(value('ttl') ?? NaN) : parseHours(/^\d+$/.test(own) ? `${own}h` : own);
+      if (hours === undefined || !Number.isInteger(hours) || hours < 1 || hours > services.workers.maxTtlHours)
+        return submit.ack({
+          errors: {
+            [own === undefined ? 'ttl' : 'own']:
+              `From 1 to ${services.workers.maxTtlHours} whole hours; for example 36h or 3d`,
+          },
+        });
+      return work(
+        'Extend',
+        async () => {
+          await services.gate.requireWorkers(who, workers, 'extend');
+          return acceptedMessage(await services.operations.extend({ ...request, workers, hours }));
+        },
+        async (error) =>
+          error.code === 'forbidden'
+            ? undefined
+            : extendView(
+                workers,
+                services.workers,
+                channelId === undefined ? {} : { channelId },
+                hours,
+                failure(error).text,
+              ),
       );
     }
     default:

@@ -80,16 +80,18 @@ function runLine(run: Run): string {
 function blockedText(run: Run, nowMs: number): string {
   const { blocked } = run;
   if (blocked === undefined) return '';
-  return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)}${blocked.never ? ' and cannot finish by itself' : ' (slow, may still finish)'}: ${foreign(blocked.text, 500)}${blocked.pod === undefined ? '' : ` Pod ${code(blocked.pod)}.`}${blocked.budget === undefined ? '' : ` PodDisruptionBudget ${code(blocked.budget)}${blocked.numbers === undefined ? '' : `: ${foreign(blocked.numbers)}`}.`}`;
+  return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)}${blocked.never ? ' and cannot finish by itself' : ' (slow, may still finish)'}: ${foreign(blocked.text, 500)}${blocked.pod === undefined ? '' : ` Pod ${code(blocked.pod)}.`}${blocked.budget === undefined ? '' : ` PodDisruptionBudget ${code(blocked.budget)}${blocked.numbers === undefined ? '' : `: ${foreign(blocked.numbers)}`}.`}${blocked.never ? ' Change the budget or the workload; or cancel, and an admin may then force with `/burst destroy`.' : ''}`;
 }
 
 function buttonsOf(operation: Operation, runs: readonly Run[]): Button[] {
   const live = runs.filter((run) => run.state === 'running');
   const drains = operation.kind === 'drain' || operation.kind === 'expire' || operation.kind === 'destroy';
   const stoppable = live.filter((run) => !run.pivoted && !run.cancelRequested);
-  const forcible = live.find((run) => run.blocked !== undefined && !run.pivoted && operation.kind !== 'extend');
-  const retryable =
-    operation.state === 'stuck' || (operation.kind === 'provision' && ['failed', 'partial'].includes(operation.state));
+  const retryable = ['stuck', 'failed', 'partial'].includes(operation.state);
+  const kept =
+    operation.endedAtMs !== undefined && (operation.kind === 'provision' || operation.kind === 'extend')
+      ? runs.filter((run) => run.state === 'succeeded').map((run) => run.workerName)
+      : [];
   return [
     ...(stoppable.length > 0
       ? [
@@ -98,10 +100,9 @@ function buttonsOf(operation: Operation, runs: readonly Run[]): Button[] {
           }),
         ]
       : []),
-    ...(drains && forcible !== undefined
-      ? [button('Force…', 'burst:op:force', forcible.workerName, { style: 'danger' })]
-      : []),
     ...(retryable ? [button('Retry', 'burst:op:retry', operation.id, { style: 'primary' })] : []),
+    ...(kept.length > 0 ? [button('Extend…', 'burst:op:extend', operation.id)] : []),
+    ...(kept.length === 1 ? [button('Details', 'burst:worker:details', kept[0] ?? '')] : []),
   ];
 }
 
@@ -195,6 +196,7 @@ export function warningMessage(
         elements: [
           button('Extend 4 h', 'burst:warn:extend:4', value, { style: 'primary' }),
           button('Extend 24 h', 'burst:warn:extend:24', value),
+          button('Choose…', 'burst:warn:choose', value),
           button('Remove now', 'burst:warn:remove', value, { style: 'danger' }),
         ],
       },
@@ -226,9 +228,7 @@ export function operationsMessage(
       section(`*Operations*: ${count(items.length, 'operation')}, newest first`),
       ...fit(
         items.flatMap(({ operation, runs }, index): KnownBlock[] => {
-          const elements = buttonsOf(operation, runs)
-            .filter((item) => item.action_id !== 'burst:op:force')
-            .slice(0, 2);
+          const elements = buttonsOf(operation, runs).slice(0, 2);
           return [
             section(lines[index] ?? ''),
             ...(elements.length === 0 ? [] : [{ type: 'actions' as const, elements }]),

@@ -28,6 +28,7 @@ export const CALLBACKS = {
   provision: 'burst:view:provision',
   drain: 'burst:view:drain',
   destroy: 'burst:view:destroy',
+  extend: 'burst:view:extend',
 } as const;
 const title = (text: string): ModalView['title'] => plain(text, 24);
 /** What the modals carry from opening to submit. */
@@ -201,7 +202,10 @@ export function drainView(previews: readonly DrainPreview[], metadata: Metadata)
   };
 }
 
-/** The destroy confirmation. `mayForce` shows the third choice, which needs the worker's name typed. */
+/**
+ * The destroy confirmation: its submit drains first unless all are drained. `mayForce` adds the choice to skip that,
+ * which needs the worker's name typed.
+ */
 export function destroyView(
   previews: readonly DestroyPreview[],
   metadata: Metadata,
@@ -210,10 +214,7 @@ export function destroyView(
   problem?: string,
 ): ModalView {
   const drained = previews.every((preview) => preview.drained);
-  const first = drained ? option('Destroy', 'destroy') : option('Drain, then destroy', 'drain_then_destroy');
   const only = previews.length === 1 ? previews[0] : undefined;
-  const force = mayForce && only !== undefined;
-  const lost = only === undefined ? 0 : only.drain.evict.length + only.drain.errors.length;
   const blocks: KnownBlock[] = [
     ...(problem === undefined ? [] : [section(problem)]),
     ...fit(
@@ -226,42 +227,91 @@ export function destroyView(
       90,
       40_000,
     ),
-    {
-      type: 'input',
-      block_id: 'mode',
-      label: plain('What to do'),
-      element: {
-        type: 'radio_buttons',
-        action_id: 'mode',
-        initial_option: first,
-        options: [first, ...(force ? [option('Force: destroy without waiting for the drain', 'force')] : [])],
-      },
-    },
-    ...(force
-      ? [
-          {
-            type: 'input' as const,
-            block_id: 'typed',
-            optional: true,
-            label: plain('To force, type the name of the worker'),
-            hint: plain(
-              `Force deletes ${count(lost, 'pod')} past every PodDisruptionBudget. What they keep on this worker is lost.`,
-              300,
-            ),
-            element: { type: 'plain_text_input' as const, action_id: 'typed', max_length: 100 },
-          },
-        ]
-      : []),
+    ...(mayForce && !drained && only !== undefined ? forceBlocks(only) : []),
     context('The VM is deleted and the node removed. This cannot be undone.'),
   ];
   return {
     type: 'modal',
     callback_id: CALLBACKS.destroy,
     title: title(previews.length === 1 ? 'Destroy worker?' : 'Destroy workers?'),
-    submit: plain(force ? 'Confirm' : drained ? 'Destroy' : 'Drain, then destroy', 24),
+    submit: plain(drained ? 'Destroy' : 'Drain, then destroy', 24),
     close: plain('Keep', 24),
-    private_metadata: JSON.stringify(metadata),
+    private_metadata: JSON.stringify({ ...metadata, drainFirst: !drained }),
     blocks,
+  };
+}
+
+function forceBlocks({ drain }: DestroyPreview): KnownBlock[] {
+  const lost = drain.evict.length + drain.errors.length;
+  return [
+    { type: 'divider' },
+    {
+      type: 'input',
+      block_id: 'force',
+      optional: true,
+      label: plain('Force (admins only)'),
+      hint: plain(
+        `Deletes ${count(lost, 'pod')} past every PodDisruptionBudget. What they keep on this worker is lost.`,
+        300,
+      ),
+      element: {
+        type: 'checkboxes',
+        action_id: 'force',
+        options: [option('Destroy without waiting for the drain', 'force')],
+      },
+    },
+    {
+      type: 'input',
+      block_id: 'typed',
+      optional: true,
+      label: plain('To force, type the name of the worker'),
+      element: { type: 'plain_text_input', action_id: 'typed', max_length: 100 },
+    },
+  ];
+}
+
+const extensions = [1, 4, 12, 24, 48, 72, 168];
+/** The form that chooses by how much to extend. */
+export function extendView(
+  workers: readonly string[],
+  policy: WorkerPolicy,
+  metadata: Metadata,
+  hours?: number,
+  problem?: string,
+): ModalView {
+  const options = extensions.filter((h) => h <= policy.maxTtlHours).map((h) => option(formatHours(h), String(h)));
+  const initial = options.find((item) => item.value === String(hours ?? 24)) ?? options[0];
+  const own = hours !== undefined && !extensions.includes(hours) ? { initial_value: `${hours}h` } : {};
+  return {
+    type: 'modal',
+    callback_id: CALLBACKS.extend,
+    title: title('Extend'),
+    submit: plain('Extend', 24),
+    close: plain('Cancel', 24),
+    private_metadata: JSON.stringify({ ...metadata, workers }),
+    blocks: [
+      ...(problem === undefined ? [] : [section(problem)]),
+      section(`${names(workers, 10)} live at most ${formatHours(policy.maxTtlHours)} from their creation.`),
+      {
+        type: 'input',
+        block_id: 'ttl',
+        label: plain('Longer by'),
+        element: {
+          type: 'static_select',
+          action_id: 'ttl',
+          options,
+          ...(initial === undefined ? {} : { initial_option: initial }),
+        },
+      },
+      {
+        type: 'input',
+        block_id: 'own',
+        optional: true,
+        label: plain('Or by another time'),
+        hint: plain('Whole hours; for example 36h or 3d', 200),
+        element: { type: 'plain_text_input', action_id: 'own', max_length: 20, ...own },
+      },
+    ],
   };
 }
 

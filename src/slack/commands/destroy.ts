@@ -1,5 +1,5 @@
 import { BurstError } from '../../domain/errors.ts';
-import { wordsOf } from '../../domain/words.ts';
+import { namesOf } from '../../domain/words.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { destroyView, messageView, noteView } from '../blocks/views.ts';
 import { openLoading } from '../call.ts';
@@ -53,7 +53,7 @@ export const destroy: Command = {
   examples: ['/burst destroy burst-medium-abcde'],
   role: undefined,
   async run(words, call, services) {
-    const names = wordsOf(words);
+    const names = namesOf(words);
     if (names.length === 0) await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
     await openDestroy(names, call, services);
   },

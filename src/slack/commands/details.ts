@@ -1,4 +1,4 @@
-import { wordsOf } from '../../domain/words.ts';
+import { namesOf } from '../../domain/words.ts';
 import { detailsMessage } from '../blocks/workers.ts';
 import type { Command } from './types.ts';
 import { resolveNames } from './names.ts';
@@ -12,7 +12,7 @@ export const details: Command = {
   role: 'viewer',
   async run(words, call, services) {
     const names = await resolveNames(
-      wordsOf(words).slice(0, 1),
+      namesOf(words).slice(0, 1),
       services.operations,
       '/burst details burst-medium-abcde',
     );

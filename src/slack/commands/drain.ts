@@ -1,5 +1,5 @@
 import { BurstError } from '../../domain/errors.ts';
-import { wordsOf } from '../../domain/words.ts';
+import { namesOf } from '../../domain/words.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { drainView, messageView, noteView } from '../blocks/views.ts';
 import { openLoading } from '../call.ts';
@@ -31,7 +31,7 @@ export const drain: Command = {
   examples: ['/burst drain burst-medium-abcde'],
   role: undefined,
   async run(words, call, services) {
-    const names = wordsOf(words);
+    const names = namesOf(words);
     if (names.length === 0) await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');
     await openDrain(names, call, services);
   },

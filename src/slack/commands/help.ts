@@ -1,3 +1,5 @@
+import { BurstError } from '../../domain/errors.ts';
+import { nearest } from '../nearest.ts';
 import { section } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
 import type { Command } from './types.ts';
@@ -26,7 +28,16 @@ export function helpOf(commands: () => readonly Command[]): Command {
         name === ''
           ? undefined
           : commands().find((command) => command.name === name || command.aliases?.includes(name));
-      await call.reply(found === undefined ? all() : one(found));
+      if (found !== undefined || name === '') return call.reply(found === undefined ? all() : one(found));
+      const known = commands().map((command) => command.name);
+      const near = nearest(
+        name,
+        known.filter((word) => word !== ''),
+      );
+      throw new BurstError('invalid_input', `There is no command ${name.slice(0, 60)}.`, {
+        hint: '/burst help lists them.',
+        ...(near === undefined ? {} : { suggestions: [near] }),
+      });
     },
   };
 }

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { parseHours } from '../../../src/domain/duration.ts';
 import { parseList, parseNamesAndHours, parseProvision, splitCommand } from '../../../src/domain/words.ts';
 import { nearest } from '../../../src/slack/nearest.ts';
 
@@ -12,6 +14,8 @@ test.each([
   ['3 medium 24h load test of 5 shops', { count: 3, size: 'medium', ttlHours: 24, reason: 'load test of 5 shops' }],
   ['2 medium 4h "for the demo"', { count: 2, size: 'medium', ttlHours: 4, reason: 'for the demo' }],
   ['1 medium 4h reason: demo', { count: 1, size: 'medium', ttlHours: 4, reason: 'demo' }],
+  ['3 medium 1d 12h', { count: 3, size: 'medium', ttlHours: 36 }],
+  ['3 medium 24h 5 shops', { count: 3, size: 'medium', ttlHours: 24, reason: '5 shops' }],
   ['', {}],
 ])('provision %j', (text, value) => expect(parseProvision(text, sizes, nearest)).toEqual({ ok: true, value }));
 
@@ -19,6 +23,8 @@ test.each([
   ['3 medum 24h', '3 medium 24h'],
   ['training 3 medium 24h', undefined],
   ['-3 medium', undefined],
+  ['3 medium 24', '3 medium 24h'],
+  ['3 medium 3rd try', undefined],
 ])('provision %j is asked about', (text, suggestion) => {
   const parsed = parseProvision(text, sizes, nearest);
   expect(parsed.ok).toBe(false);
@@ -38,8 +44,75 @@ test.each([
   ['a 12h', { names: ['a'], hours: 12 }],
   ['12 h a, b', { names: ['a', 'b'], hours: 12 }],
   ['a by 2d', { names: ['a'], hours: 48 }],
+  ['a for 3 days', { names: ['a'], hours: 72 }],
   ['a a', { names: ['a'] }],
-])('names and hours of %j', (text, value) => expect(parseNamesAndHours(text)).toEqual(value));
+  ['abcde 24', { names: ['abcde'], hours: 24 }],
+  ['24 abcde', { names: ['abcde'], hours: 24 }],
+  ['abcde 1d 12h', { names: ['abcde'], hours: 36 }],
+  ['1d12h abcde', { names: ['abcde'], hours: 36 }],
+  ['abcde 1,5d', { names: ['abcde'], hours: 36 }],
+  ['abcde +4h', { names: ['abcde'], hours: 4 }],
+  ['abcde 2 w', { names: ['abcde'], hours: 336 }],
+  ['`burst-medium-abcde` "24h"', { names: ['burst-medium-abcde'], hours: 24 }],
+  ['24', { names: [], hours: 24 }],
+  ['22345 4h', { names: ['22345'], hours: 4 }],
+  ['2abcd', { names: ['2abcd'] }],
+  ['', { names: [] }],
+])('names and hours of %j', (text, value) => expect(parseNamesAndHours(text)).toEqual({ ok: true, value }));
+
+test.each([
+  'abcde 12h 24',
+  'abcde 24 36',
+  '12h abcde 24h',
+  'abcde 0h',
+  'abcde -2h',
+  'abcde 0',
+  'abcde 2y',
+  'abcde 12h30',
+])('names and hours of %j are asked about', (text) =>
+  expect(parseNamesAndHours(text)).toMatchObject({ ok: false, text: expect.stringContaining('`') as string }),
+);
+
+const durations: readonly (readonly [string, number])[] = [
+  ['12h', 12],
+  ['1d12h', 36],
+  ['1d 12h', 36],
+  ['2 days', 48],
+  ['24', 24],
+  ['for 4 h', 4],
+  ['+90min', 1.5],
+];
+test('a duration is never taken for a name, wherever it stands', () => {
+  const name = fc.stringMatching(/^burst-[a-z]{1,8}-[a-z2-7]{5}$/);
+  fc.assert(
+    fc.property(fc.uniqueArray(name, { maxLength: 4 }), fc.constantFrom(...durations), fc.nat(4), (names, time, at) => {
+      const [typed, hours] = time;
+      const words = [...names.slice(0, at), typed, ...names.slice(at)].join(' ');
+      expect(parseNamesAndHours(words)).toEqual({ ok: true, value: { names, hours } });
+    }),
+  );
+});
+test('whatever is typed, nothing throws and what is a duration is no name', () => {
+  const word = fc.oneof(
+    fc.string({ maxLength: 12 }),
+    fc.constantFrom('12h', '24', '1d', 'h', 'by', 'medium', '-3', '3x', '"', 'mine', '0h', '1.5d', ',', '<@U1>'),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 12 }), (words) => {
+      const text = words.join(' ');
+      parseList(text, nearest);
+      splitCommand(text);
+      const provision = parseProvision(text, sizes, nearest);
+      if (provision.ok && provision.value.count !== undefined)
+        expect(Number.isInteger(provision.value.count)).toBe(true);
+      const parsed = parseNamesAndHours(text);
+      if (!parsed.ok) return;
+      for (const name of parsed.value.names) expect([name, parseHours(name)]).toEqual([name, undefined]);
+      expect(parsed.value.hours ?? 1).toBeGreaterThan(0);
+    }),
+    { numRuns: 500 },
+  );
+});
 
 test('the first word is the command', () => {
   expect(splitCommand('  Provision 3 Medium ')).toEqual({ name: 'provision', rest: '3 Medium' });

@@ -171,8 +171,13 @@ describe('buttons of an operation', () => {
     [operation(params), [run('w', { pivoted: true })], []],
     [operation(params), [run('w', { cancelRequested: true })], []],
     [operation(params, { state: 'succeeded' }), [run('w', { state: 'succeeded' })], []],
+    [
+      operation(params, { state: 'succeeded', endedAtMs: T }),
+      [run('w', { state: 'succeeded' })],
+      ['burst:op:extend', 'burst:worker:details'],
+    ],
     [operation(params, { state: 'partial' }), [run('w', { state: 'undone' })], ['burst:op:retry']],
     [operation(drain, { state: 'stuck' }), [run('w', { state: 'stuck' })], ['burst:op:retry']],
-    [operation(drain), [run('w', { blocked })], ['burst:op:cancel', 'burst:op:force']],
+    [operation(drain), [run('w', { blocked })], ['burst:op:cancel']],
   ])('case %#', (made, its, expected) => expect(ids(operationMessage(made, its, T))).toEqual(expected));
 });

@@ -106,10 +106,9 @@ test('destroy always asks; a worker that changed meanwhile is shown anew', async
   expect(JSON.stringify(form)).not.toContain('"force"');
   expect(h.operations.done).toEqual([]);
   h.operations.fingerprint = 'f2';
-  const mode = { mode: { mode: { type: 'radio_buttons', selected_option: { value: 'drain_then_destroy' } } } };
-  expect(await h.submit(olga, form, mode)).toEqual({ ok: true });
+  expect(await h.submit(olga, form, {})).toEqual({ ok: true });
   const anew = await h.modal(olga, /This is how it is now/);
-  expect(await h.submit(olga, anew, mode)).toEqual({ ok: true });
+  expect(await h.submit(olga, anew, {})).toEqual({ ok: true });
   await h.modal(olga, /on its way/);
   expect(h.operations.done.map((item) => item.method)).toEqual(['destroy-refused', 'destroy']);
   expect(h.operations.done[1]?.args).toMatchObject({ workers: [own], force: false, drainFirst: true });
@@ -118,14 +117,18 @@ test('destroy always asks; a worker that changed meanwhile is shown anew', async
 test('force is for admins, with the name typed, and is not taken from a forged form', async () => {
   const h = await harness();
   const force = (name: string) => ({
-    mode: { mode: { type: 'radio_buttons', selected_option: { value: 'force' } } },
+    force: { force: { type: 'checkboxes', selected_options: [{ value: 'force' }] } },
     typed: { typed: typed(name) },
   });
   await h.command(ada, `/burst destroy ${own}`);
-  const form = await h.modal(ada, /Force: destroy/);
+  const form = await h.modal(ada, /Force \(admins only\)/);
   expect(await h.submit(ada, form, force('burst'))).toMatchObject({
     ok: false,
     errors: { typed: expect.any(String) as string },
+  });
+  expect(await h.submit(ada, form, { typed: { typed: typed(own) } })).toMatchObject({
+    ok: false,
+    errors: { typed: expect.stringContaining('Tick force') as string },
   });
   expect(await h.submit(ada, form, force(own))).toEqual({ ok: true });
   await h.modal(ada, /on its way/);
@@ -254,7 +257,14 @@ test('a warning mentions the owner; the second click is told who acted first; a 
   await h.message(ada, /<@U0OPERATOR1> did this already/);
   expect(h.operations.done).toHaveLength(2);
   await h.click(olga, warning, 'burst:warn:remove');
-  await h.modal(olga, /What to do/);
+  await h.modal(olga, /Destroy worker/);
+  await h.click(olga, warning, 'burst:warn:choose');
+  const form = await h.modal(olga, /Longer by/);
+  const values = { ttl: { ttl: chosen('24') }, own: { own: typed('1.5h') } };
+  expect(await h.submit(olga, form, values)).toMatchObject({ errors: { own: expect.any(String) as string } });
+  expect(await h.submit(olga, form, { ttl: { ttl: chosen('24') }, own: { own: typed('3d') } })).toEqual({ ok: true });
+  await h.modal(olga, /on its way/);
+  expect(h.operations.done.at(-1)).toMatchObject({ method: 'extend', args: { workers: [own], hours: 72 } });
 });
 
 test('an unknown error is an apology with an id that is in the log; a failed delivery is tried again', async () => {
