@@ -17,7 +17,7 @@ import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions } from './parts.ts';
 import { createReaper, scheduleReaper } from './reaper/index.ts';
 import type { Reaper } from './reaper/index.ts';
-import type { SlackApp } from './slack/index.ts';
+import type { Chat } from './ports/chat.ts';
 import { openStore } from './store/index.ts';
 
 export type App = {
@@ -43,7 +43,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     closers.push(() => store.close());
     const deps = stepDeps(parts, store, await store.installationId());
     const metrics = createMetrics();
-    const chat: { slack?: SlackApp } = {};
+    const chat: { slack?: Chat } = {};
     const engine = createEngine({
       ...deps,
       policy: enginePolicy(config),
@@ -162,7 +162,7 @@ async function readiness(
   store: Store,
   cluster: Cluster,
   vms: VmProvider,
-  slack: SlackApp,
+  slack: Chat,
   reaper: Pick<Reaper, 'rival'>,
   clock: Clock,
 ): Promise<Check[]> {

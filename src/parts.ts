@@ -15,7 +15,7 @@ import type { Ids } from './ports/ids.ts';
 import type { Store } from './ports/store.ts';
 import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
-import type { SlackApp } from './slack/index.ts';
+import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
 import { createVmProvider, readProfile } from './vm/index.ts';
 
@@ -139,7 +139,7 @@ export function stepDeps(parts: Parts, store: Store, installationId: string): St
   };
 }
 
-export function makeSlack(parts: Parts, store: Store, operations: ReturnType<typeof createOperations>): SlackApp {
+export function makeSlack(parts: Parts, store: Store, operations: ReturnType<typeof createOperations>): Chat {
   const { slack } = parts.config;
   return createSlackApp({
     mode:

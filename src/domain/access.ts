@@ -56,9 +56,9 @@ function whoHas(policy: AccessPolicy, need: Role): string {
     : `Who has it: ${all.join(', ')}.`;
 }
 
-/** Whether commands are allowed in this channel; an empty list allows all. */
-export const channelAllowed = (policy: AccessPolicy, channelId: string): boolean =>
-  policy.channels.length === 0 || policy.channels.includes(channelId);
+/** Whether commands are allowed here; an empty list allows all. Outside channels (the App Home): only where all are. */
+export const channelAllowed = (policy: AccessPolicy, channelId: string | undefined): boolean =>
+  policy.channels.length === 0 || (channelId !== undefined && policy.channels.includes(channelId));
 
 /** Operators act on their own workers; other people's, and workers without an owner, need an admin. */
 export const mayActOn = (role: Role, userId: string, owner: string | undefined): boolean =>

@@ -1,13 +1,19 @@
-/** Buttons and menus. Invariant: what changes the world is claimed first; the second click is told who was first. */
+/**
+ * Buttons and menus. Invariants: what a click asks for has a key made of its subject, so that it happens once, however
+ * often it is clicked, delivered or repeated after a crash; the second click is told who was first.
+ */
 import { z } from 'zod';
+import type { Operation, OperationKind } from '../domain/operation.ts';
 import { BurstError } from '../domain/errors.ts';
-import { actor, code, date, names } from './blocks/text.ts';
+import { actor, code, date } from './blocks/text.ts';
 import type { Call, Services } from './call.ts';
 import { requestOf } from './call.ts';
 import { cancelOperation } from './commands/cancel.ts';
 import { openDestroy } from './commands/destroy.ts';
+import { openDetails } from './commands/details.ts';
 import { openDrain } from './commands/drain.ts';
 import { openExtend } from './commands/extend.ts';
+import { openForce, waitLonger } from './commands/force.ts';
 import { listPage } from './commands/list.ts';
 import { acceptedMessage, openProvision } from './commands/provision.ts';
 import { runCommand } from './commands/registry.ts';
@@ -15,7 +21,9 @@ import { retryOperation } from './commands/retry.ts';
 
 const listValue = z.object({ page: z.int().min(0).max(10_000), words: z.string().max(200) });
 const warnValue = z.object({ workers: z.array(z.string().max(253)).min(1).max(20), deadlineMs: z.number() });
-const MAX_FAILED = 1000;
+const blockedValue = z.object({ operationId: z.string().max(100), worker: z.string().max(253) });
+/** Operations looked through for an earlier click: those of the last hours, by far. */
+const RECENT = 500;
 
 export type Click = { readonly actionId: string; readonly value: string; readonly messageKey: string };
 export type Clicks = (click: Click, call: Call) => Promise<void>;
@@ -32,50 +40,90 @@ function read<T>(schema: z.ZodType<T>, value: string): T {
   }
 }
 
-/** Handlers of clicks, with the claims that failed remembered, so that a refused click can be tried again. */
+/** Handlers of clicks. Nothing is kept in memory: what was done already is what the store has recorded. */
 export function createClicks(services: Services): Clicks {
-  const failed = new Map<string, number>();
-  const once = async (subject: string, call: Call, act: (call: Call) => Promise<void>): Promise<void> => {
-    const before = failed.get(subject) ?? 0;
-    const key = before === 0 ? subject : `${subject}#${before}`;
-    const first = await services.store.claimAction(key, call.by, services.clock.now());
-    if (first !== undefined) {
-      await call.reply({ text: `:information_source: ${actor(first.by)} did this already, ${date(first.atMs)}.` });
-      return;
-    }
-    try {
-      await act({ ...call, key });
-    } catch (error) {
-      if (failed.size >= MAX_FAILED) failed.clear();
-      failed.set(subject, before + 1);
-      throw error;
-    }
+  const { gate, operations, store } = services;
+  /** Asks for an operation once per subject; one that failed or was cancelled may be asked for again. */
+  const once = async (
+    subject: string,
+    kinds: readonly OperationKind[],
+    call: Call,
+    act: (call: Call) => Promise<void>,
+  ): Promise<void> => {
+    const recent = await store.listOperations({ kinds, limit: RECENT });
+    const before = recent.filter(({ idempotencyKey: key }) => key === subject || key.startsWith(`${subject}#`));
+    const last = before[0];
+    if (last !== undefined && last.state !== 'failed' && last.state !== 'cancelled') return told(last, call);
+    await act({ ...call, key: before.length === 0 ? subject : `${subject}#${before.length}` });
   };
+  const told = (by: Operation, call: Call): Promise<void> =>
+    call.reply({
+      text: `:information_source: ${actor(by.requester)} did this already, ${date(by.createdAtMs)}: operation ${code(by.id)}.`,
+    });
+
   const onWorker = async (verb: string, name: string, call: Call): Promise<void> => {
     switch (verb) {
       case 'details':
-        return runCommand(`details ${name}`, call, services);
+        return call.channelId === undefined
+          ? openDetails(name, call, services)
+          : runCommand(`details ${name}`, call, services);
       case 'drain':
         return openDrain([name], call, services);
       case 'destroy':
         return openDestroy([name], call, services);
       case 'extend':
         return openExtend([name], call, services);
-      case 'extend24':
-        return runCommand(`extend ${name} 24h`, call, services);
       default:
-        return;
+        throw unknownButton(verb);
     }
   };
+  const onOperation = async (verb: string, value: string, call: Call): Promise<void> => {
+    switch (verb) {
+      case 'force': {
+        const { operationId, worker } = read(blockedValue, value);
+        return openForce(operationId, worker, call, services);
+      }
+      case 'wait':
+        return waitLonger(value, call, services);
+      case 'extend': {
+        const { runs } = await operations.operation(value);
+        const kept = runs.filter((run) => run.state === 'succeeded').map((run) => run.workerName);
+        return openExtend(kept, call, services);
+      }
+      case 'cancel':
+        return cancelOperation(value, call, services);
+      case 'retry': {
+        const { operation, runs } = await operations.operation(value);
+        // The generations tell one failure from the next, so that a later retry is another one.
+        const generation = runs.reduce((sum, run) => sum + run.generation, 0);
+        const kinds: OperationKind[] = operation.kind === 'expire' ? ['destroy'] : [operation.kind];
+        return once(`retry ${value} ${generation}`, kinds, call, (own) => retryOperation(value, own, services));
+      }
+      default:
+        throw unknownButton(verb);
+    }
+  };
+  const onWarning = async (verb: string, argument: string, value: string, call: Call): Promise<void> => {
+    const { workers, deadlineMs } = read(warnValue, value);
+    if (verb === 'remove') return openDestroy(workers, call, services);
+    if (verb === 'choose') return openExtend(workers, call, services);
+    if (verb !== 'extend') throw unknownButton(verb);
+    await gate.requireWorkers(call, workers, 'extend');
+    const hours = argument === '4' ? 4 : 24;
+    return once(`extend ${[...workers].sort().join()} ${deadlineMs} ${hours}`, ['extend'], call, async (own) =>
+      own.reply(acceptedMessage(await operations.extend({ ...requestOf(own), workers, hours }))),
+    );
+  };
+
   return async (click, call) => {
     const [, area = '', verb = '', argument = ''] = click.actionId.split(':');
-    const { gate, operations } = services;
+    await gate.requireChannel(call, 'this button');
     switch (area) {
       case 'panel':
         if (verb === 'provision') return openProvision(call, services);
         return runCommand(verb === 'ops' ? 'ops mine' : verb === 'list' ? 'list' : 'help', call, services);
       case 'run':
-        return runCommand(click.value, call, services);
+        return runCommand(click.value, { ...call, key: `run ${click.messageKey} ${click.value}` }, services);
       case 'list': {
         const { page, words } = read(listValue, click.value);
         await gate.require(call, 'viewer', 'list');
@@ -87,38 +135,17 @@ export function createClicks(services: Services): Clicks {
         return onWorker(chosen, name, call);
       }
       case 'op':
-        if (verb === 'force') return openDestroy([click.value], call, services);
-        if (verb === 'extend') {
-          const { runs } = await operations.operation(click.value);
-          const kept = runs.filter((run) => run.state === 'succeeded').map((run) => run.workerName);
-          return openExtend(kept, call, services);
-        }
-        // Cancelling and retrying are claimed per state of the message, so that a later retry is another action.
-        await gate.require(call, 'operator', verb);
-        if (verb === 'cancel')
-          return once(`cancel ${click.value}`, call, (own) => cancelOperation(click.value, own, services));
-        if (verb === 'retry') {
-          const { runs } = await operations.operation(click.value);
-          const generation = runs.reduce((sum, run) => sum + run.generation, 0);
-          return once(`retry ${click.value} ${generation}`, call, (own) => retryOperation(click.value, own, services));
-        }
-        return;
-      case 'warn': {
-        const { workers, deadlineMs } = read(warnValue, click.value);
-        await gate.requireWorkers(call, workers, verb === 'remove' ? 'destroy' : 'extend');
-        if (verb === 'remove') return openDestroy(workers, call, services);
-        if (verb === 'choose') return openExtend(workers, call, services);
-        if (verb !== 'extend') return;
-        const hours = argument === '4' ? 4 : 24;
-        return once(`extend ${click.messageKey} ${deadlineMs} ${hours}`, call, async (own) => {
-          const accepted = await operations.extend({ ...requestOf(own), workers, hours });
-          await own.reply(acceptedMessage(accepted));
-        });
-      }
+        return onOperation(verb, click.value, call);
+      case 'warn':
+        return onWarning(verb, argument, click.value, call);
       default:
-        await call.reply({
-          text: `This button (${code(click.actionId)}) is not known any more; ${names(['/burst help'])} says what can be done.`,
-        });
+        throw unknownButton(click.actionId);
     }
   };
 }
+
+const unknownButton = (what: string): BurstError =>
+  new BurstError('invalid_input', `This button (${what.slice(0, 60)}) is not known any more.`, {
+    left: 'Nothing was done.',
+    hint: '/burst help says what can be done.',
+  });

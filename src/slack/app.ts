@@ -5,18 +5,20 @@
 import { App, HTTPReceiver, LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
-import type { WebClientOptions } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
+import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
 import { BurstError } from '../domain/errors.ts';
 import type { Log, Services } from './call.ts';
+import { clientOptions, createClients } from './clients.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
 import { registerListeners } from './listeners.ts';
+import { createPosting } from './posting.ts';
 
 const STOP_WAIT_MS = 10_000;
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
@@ -31,25 +33,13 @@ export type SlackAppOptions = {
   readonly store: Store;
   readonly access: AccessPolicy;
   readonly workers: WorkerPolicy;
-  readonly defaultChannelId?: string;
+  readonly defaultChannelId?: string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   /** The cluster that refusals are audited for. */
   readonly cluster?: string;
 };
-export type Check = { readonly name: string; readonly ok: boolean; readonly text: string };
-export interface SlackApp {
-  /** @throws BurstError `denied` for a token that Slack refuses, `unavailable` when Slack cannot be reached. */
-  start(): Promise<void>;
-  /** Resolves once the socket (or server) is closed and nothing is in flight. */
-  stop(): Promise<void>;
-  /** The outbox has news. */
-  poke(): void;
-  health(): Promise<{ readonly ok: boolean; readonly text: string }>;
-  /** Tokens, scopes and user groups; changes nothing. */
-  check(): Promise<readonly Check[]>;
-}
 
 function boltLogger(log: Log): Logger {
   const write =
@@ -70,24 +60,16 @@ const words = (error: unknown): string =>
   platformError(error) ?? (error instanceof Error ? error.message : String(error));
 
 /** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
-export function createSlackApp(options: SlackAppOptions): SlackApp {
+export function createSlackApp(options: SlackAppOptions): Chat {
   const { mode, log, clock } = options;
   const logger = boltLogger(log);
-  // Made anew for each client: the socket client changes the object that it is given.
-  const clientOptions = (): WebClientOptions => ({
-    logger,
-    logLevel: LogLevel.INFO,
-    timeout: 15_000,
-    retryConfig: { retries: 3, factor: 2, minTimeout: 500, maxTimeout: 5000 },
-    ...(options.apiUrl === undefined ? {} : { slackApiUrl: options.apiUrl }),
-  });
   const socket =
     mode.kind === 'socket'
       ? new SocketModeReceiver({
           appToken: mode.appToken,
           logger,
           logLevel: LogLevel.INFO,
-          installerOptions: { clientOptions: clientOptions() },
+          installerOptions: { clientOptions: clientOptions(logger, options.apiUrl) },
         })
       : undefined;
   const receiver =
@@ -100,14 +82,15 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
     ...(receiver === undefined ? {} : { receiver }),
     logger,
     logLevel: LogLevel.INFO,
-    clientOptions: clientOptions(),
+    clientOptions: clientOptions(logger, options.apiUrl),
     deferInitialization: true,
     extendedErrorHandler: true,
   });
-  const client = new WebClient(mode.botToken, clientOptions());
-  const gate = createGate({ ...options, client, cluster: options.cluster ?? 'default' });
-  const services: Services = { ...options, client, gate, defaultChannelId: options.defaultChannelId };
-  const delivery = createDelivery({ ...options, client, defaultChannelId: options.defaultChannelId });
+  const clients = createClients(mode.botToken, logger, options.apiUrl);
+  const gate = createGate({ ...options, clients, cluster: options.cluster ?? 'default' });
+  const services: Services = { ...options, clients, gate, defaultChannelId: options.defaultChannelId };
+  const posting = createPosting({ ...options, clients });
+  const delivery = createDelivery({ ...options, posting, defaultChannelId: options.defaultChannelId });
   const inFlight = new Set<Promise<unknown>>();
   const track = <T>(work: Promise<T>): Promise<T> => {
     inFlight.add(work);
@@ -131,7 +114,7 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
   return {
     async start() {
       try {
-        await client.auth.test();
+        await clients.reply.auth.test();
         await app.init();
         await (mode.kind === 'http' ? app.start(mode.port) : app.start());
       } catch (error) {
@@ -169,7 +152,7 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
         : { ok: false, text: `connected to Slack, but a message could not be delivered: ${trouble}` };
     },
     async check() {
-      const checks: Check[] = [];
+      const checks: ChatCheck[] = [];
       const trying = async (name: string, act: () => Promise<string>): Promise<void> => {
         try {
           checks.push({ name, ok: true, text: await act() });
@@ -178,7 +161,7 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
         }
       };
       await trying('slack bot token', async () => {
-        const answer = await client.auth.test();
+        const answer = await clients.reply.auth.test();
         const scopes = answer.response_metadata?.scopes;
         const missing = scopes === undefined ? [] : SCOPES.filter((scope) => !scopes.includes(scope));
         if (missing.length > 0) throw new Error(`missing scopes: ${missing.join(', ')}`);
@@ -186,12 +169,12 @@ export function createSlackApp(options: SlackAppOptions): SlackApp {
       });
       if (mode.kind === 'socket')
         await trying('slack app token', async () => {
-          await new WebClient(mode.appToken, clientOptions()).apps.connections.open({});
+          await new WebClient(mode.appToken, clientOptions(logger, options.apiUrl)).apps.connections.open({});
           return 'Socket Mode connections may be opened';
         });
       if (Object.values(options.access.roles).some((role) => role.groups.length > 0))
         await trying('slack user groups', async () => {
-          const known = (await client.usergroups.list()).usergroups ?? [];
+          const known = (await clients.look.usergroups.list()).usergroups ?? [];
           const wanted = [...new Set(Object.values(options.access.roles).flatMap((role) => role.groups))];
           const missing = wanted.filter(
             (group) => !known.some((item) => item.id === group || item.handle === group.replace(/^@/, '')),

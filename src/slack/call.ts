@@ -1,11 +1,11 @@
 /** What a command or a click is to the code that serves it. */
 import type { View } from '@slack/types';
-import type { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
+import type { Clients } from './clients.ts';
 import type { Gate } from './gate.ts';
 import type { Log, SlackActor } from './basics.ts';
 export type { Log, SlackActor } from './basics.ts';
@@ -13,7 +13,7 @@ export type { Log, SlackActor } from './basics.ts';
 import type { Message } from './blocks/text.ts';
 
 export type Services = {
-  readonly client: WebClient;
+  readonly clients: Clients;
   readonly operations: Operations;
   readonly store: Store;
   readonly access: AccessPolicy;
@@ -43,11 +43,11 @@ export async function openLoading(
   services: Services,
   loading: View,
 ): Promise<(view: View) => Promise<void>> {
-  const opened = await services.client.views.open({ trigger_id: call.triggerId, view: loading });
+  const opened = await services.clients.open.views.open({ trigger_id: call.triggerId, view: loading });
   const id = opened.view?.id;
   return async (view) => {
     if (id === undefined) return;
-    await services.client.views.update({ view_id: id, view });
+    await services.clients.reply.views.update({ view_id: id, view });
   };
 }
 

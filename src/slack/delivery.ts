@@ -1,38 +1,37 @@
 /**
  * Delivers the outbox. Invariants: a row is closed only after Slack accepted what it says (or there is nothing to say);
- * an operation has one message, which is edited; a message is edited at most every 3 s unless it is the last time.
+ * an operation has one message, which is edited, at most every 3 s unless it is the last time; its details are told once
+ * in its thread.
  */
 import { createHash } from 'node:crypto';
-import type { KnownBlock } from '@slack/types';
-import type { WebClient } from '@slack/web-api';
+import type { WorkerPolicy } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { MessageRecord, OutboxRow, Store } from '../ports/store.ts';
+import type { Notice, OutboxRow, Store } from '../ports/store.ts';
+import type { Actor, Operation } from '../domain/operation.ts';
 import { isBurstError } from '../domain/errors.ts';
-import { alertMessage, operationMessage, warningMessage } from './blocks/operation.ts';
+import { tellingOf } from '../notifications/index.ts';
+import type { NoticeFacts, Telling } from '../notifications/index.ts';
+import { alertMessage, warningMessage } from './blocks/notices.ts';
+import { operationMessage } from './blocks/operation.ts';
+import { threadMessage } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
-import type { Log } from './call.ts';
-import { platformError } from './errors.ts';
+import type { Log } from './basics.ts';
+import { RateLimited } from './clients.ts';
+import { endFactsOf, livesOf } from './facts.ts';
+import type { Place, Posting } from './posting.ts';
 
 const EDIT_EVERY_MS = 3000;
 const LOOK_EVERY_MS = 1000;
 const BATCH = 50;
 const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 5 * 60_000;
-const unusableChannel = new Set(['channel_not_found', 'not_in_channel', 'is_archived', 'restricted_action']);
-const goneMessage = new Set([
-  'message_not_found',
-  'cant_update_message',
-  'edit_window_closed',
-  'channel_not_found',
-  'is_inactive',
-]);
-const badBlocks = new Set(['invalid_blocks', 'invalid_blocks_format', 'invalid_arguments', 'msg_blocks_too_long']);
 
 export type DeliveryOptions = {
-  readonly client: WebClient;
+  readonly posting: Posting;
   readonly operations: Operations;
   readonly store: Store;
+  readonly workers: WorkerPolicy;
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
@@ -47,8 +46,11 @@ export interface Delivery {
   trouble(): string | undefined;
 }
 
+const digestOf = (...parts: readonly unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { client, operations, store, clock, log } = options;
+  const { posting, operations, store, clock, log } = options;
   const editedAt = new Map<string, number>();
   let trouble: string | undefined;
   let stopping = false;
@@ -56,116 +58,111 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let wake = new AbortController();
   let loop: Promise<void> | undefined;
 
-  /** Sends with blocks, and once more with plainer ones when the workspace does not take them. */
-  const sending = async <T>(
-    message: Message,
-    send: (content: { text: string; blocks?: KnownBlock[] }) => Promise<T>,
-  ): Promise<T> => {
-    const tries: (readonly KnownBlock[] | undefined)[] = [
-      message.blocks,
-      message.fallback ?? message.blocks,
-      undefined,
-    ];
-    for (const [index, blocks] of tries.entries())
-      try {
-        return await send({ text: message.text, ...(blocks === undefined ? {} : { blocks: [...blocks] }) });
-      } catch (error) {
-        if (index === tries.length - 1 || !badBlocks.has(platformError(error) ?? '')) throw error;
-        log.warn({ error: String(error) }, 'blocks were refused; sending plainer ones');
-      }
-    throw new Error('no way to send was left');
+  const telling = async (row: OutboxRow, operation: Operation | undefined): Promise<Telling> => {
+    const { notice } = row;
+    const names = namesOf(notice);
+    const cluster = notice.kind === 'operation' ? operation?.cluster : notice.cluster;
+    const workers = cluster === undefined ? [] : await Promise.all(names.map((name) => store.getWorker(cluster, name)));
+    const owners: Actor[] = workers.flatMap((worker) => (worker === undefined ? [] : [worker.owner]));
+    const facts: NoticeFacts = {
+      channelId:
+        row.channelId ?? operation?.channelId ?? workers.find((worker) => worker?.channelId !== undefined)?.channelId,
+      defaultChannelId: options.defaultChannelId,
+      owners,
+      ...(operation === undefined ? {} : { requester: operation.requester }),
+    };
+    return tellingOf(notice, facts);
   };
-  const post = async (
+
+  /** Posts what has not been posted under this key and digest yet. @returns where it is. */
+  const say = async (
+    key: string,
     message: Message,
-    channels: readonly (string | undefined)[],
-  ): Promise<{ channelId: string; ts: string } | undefined> => {
-    let failure: unknown;
-    for (const channel of new Set(channels.filter((id) => id !== undefined)))
-      try {
-        const answer = await sending(message, (content) =>
-          client.chat.postMessage({ channel, unfurl_links: false, unfurl_media: false, ...content }),
-        );
-        return { channelId: answer.channel ?? channel, ts: answer.ts ?? '' };
-      } catch (error) {
-        if (!unusableChannel.has(platformError(error) ?? '')) throw error;
-        failure = error;
-      }
-    if (failure !== undefined) throw failure instanceof Error ? failure : new Error('no channel took the message');
-    return undefined;
+    digest: string,
+    where: { readonly to: readonly string[]; readonly thread?: Place },
+  ): Promise<void> => {
+    if ((await posting.placeOf(key))?.digest === digest) return;
+    const made = await posting.post({ key, identity: digest, message, ...where });
+    if (made === undefined) log.warn({ key, text: message.text }, 'no channel for a notice');
+    else await store.saveMessage({ key, digest, channelId: made.channelId, ts: made.ts });
   };
-  const digestOf = (message: Message): string =>
-    createHash('sha256')
-      .update(JSON.stringify([message.text, message.blocks]))
-      .digest('hex')
-      .slice(0, 32);
+
+  /** Draws the operation's message. @returns where it is, or undefined when there is no place for it. */
+  const draw = async (row: OutboxRow, operation: Operation, message: Message): Promise<Place | undefined> => {
+    const digest = digestOf(message.text, message.blocks);
+    const before = await posting.placeOf(row.key);
+    if (before?.digest === digest) return before;
+    if (editedAt.size > 1000) editedAt.clear();
+    let place: Place | undefined;
+    if (before !== undefined) {
+      if (await posting.edit(before, message)) place = before;
+      else log.info({ key: row.key }, 'message is gone; posting it anew');
+    }
+    if (place === undefined) {
+      const { to } = await telling(row, operation);
+      place = await posting.post({ key: row.key, identity: 'operation', message, to });
+      if (place === undefined) log.warn({ operationId: operation.id }, 'no channel for an operation message');
+    }
+    editedAt.set(row.key, clock.now());
+    if (place !== undefined)
+      await store.saveMessage({ key: row.key, digest, channelId: place.channelId, ts: place.ts });
+    return place;
+  };
 
   /** @returns false when the row has to wait for its next edit. */
   const deliverOperation = async (row: OutboxRow, operationId: string, final: boolean): Promise<boolean> => {
     const now = clock.now();
-    const last = editedAt.get(row.key);
-    if (!final && last !== undefined && now - last < EDIT_EVERY_MS && now >= last) return false;
     const { operation, runs } = await operations.operation(operationId);
-    const message = operationMessage(operation, runs, now);
-    const digest = digestOf(message);
-    const before = await store.getMessage(row.key);
-    if (before?.digest === digest) return true;
-    const save = (record: Omit<MessageRecord, 'key' | 'digest'>): Promise<void> =>
-      store.saveMessage({ key: row.key, digest, ...record });
-    if (editedAt.size > 1000) editedAt.clear();
-    if (before !== undefined)
-      try {
-        await sending(message, (content) =>
-          client.chat.update({ channel: before.channelId, ts: before.ts, ...content }),
-        );
-        editedAt.set(row.key, now);
-        await save({ channelId: before.channelId, ts: before.ts });
-        return true;
-      } catch (error) {
-        if (!goneMessage.has(platformError(error) ?? '')) throw error;
-        log.info({ key: row.key }, 'message is gone; posting it anew');
-      }
-    const person = operation.requester.kind === 'slack' ? operation.requester.userId : undefined;
-    const made = await post(message, [row.channelId ?? operation.channelId, options.defaultChannelId, person]);
-    editedAt.set(row.key, now);
-    if (made === undefined) log.warn({ operationId }, 'no channel for an operation message');
-    else await save(made);
+    const { endedAtMs } = operation;
+    const last = editedAt.get(row.key);
+    const soon = last !== undefined && now - last < EDIT_EVERY_MS && now >= last;
+    if (!final && endedAtMs === undefined && soon) return false;
+    const message = operationMessage(operation, runs, now, await livesOf(operation, runs, options));
+    const place = await draw(row, operation, message);
+    if (place === undefined || endedAtMs === undefined || runs.length === 0) return true;
+    const key = `${row.key}:details:${endedAtMs}`;
+    if ((await posting.placeOf(key)) !== undefined) return true;
+    const details = threadMessage(operation, runs, await endFactsOf(operation, runs, options), now);
+    await say(key, details, 'details', { to: [], thread: place });
     return true;
   };
-  const deliverOnce = async (
-    row: OutboxRow,
-    message: Message,
-    people: readonly string[],
-    identity: string,
-  ): Promise<void> => {
-    const digest = createHash('sha256').update(identity).digest('hex').slice(0, 32);
-    if ((await store.getMessage(row.key))?.digest === digest) return;
-    const made = await post(message, [row.channelId ?? options.defaultChannelId, options.defaultChannelId, ...people]);
-    if (made === undefined) log.warn({ key: row.key, text: message.text }, 'no channel for a notice');
-    else await store.saveMessage({ key: row.key, digest, ...made });
-  };
+
   const deliver = async (row: OutboxRow): Promise<boolean> => {
     const { notice } = row;
     switch (notice.kind) {
       case 'operation':
         return deliverOperation(row, notice.operationId, notice.final);
       case 'warning': {
-        const records = await Promise.all(notice.workers.map((name) => store.getWorker(notice.cluster, name)));
-        const owners = [
-          ...new Set(records.flatMap((worker) => (worker?.owner.kind === 'slack' ? [worker.owner.userId] : []))),
-        ];
-        const message = warningMessage(notice, owners, clock.now());
-        await deliverOnce(
-          row,
-          message,
-          owners,
-          JSON.stringify(['warning', notice.deadlineMs, notice.leadMs, notice.workers]),
-        );
+        const { to, mention } = await telling(row, undefined);
+        const identity = digestOf('warning', notice.deadlineMs, notice.leadMs, notice.workers);
+        await say(row.key, warningMessage(notice, mention, clock.now()), identity, { to });
         return true;
       }
-      case 'alert':
-        await deliverOnce(row, alertMessage(notice), [], JSON.stringify([notice, row.id]));
+      case 'alert': {
+        const operation = notice.operationId === undefined ? undefined : await store.getOperation(notice.operationId);
+        const { to } = await telling(row, operation);
+        await say(row.key, alertMessage(notice), digestOf(notice, row.id), { to });
         return true;
+      }
     }
+  };
+
+  const failed = async (row: OutboxRow, error: unknown): Promise<void> => {
+    if (isBurstError(error, 'not_found')) {
+      log.warn({ key: row.key, error: error.message }, 'nothing to tell any more');
+      await store.outboxDelivered([row.id], clock.now());
+      return;
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    if (error instanceof RateLimited) {
+      log.info({ key: row.key, error: text }, 'waiting out a rate limit');
+      await store.outboxFailed(row.id, error.untilMs, text);
+      return;
+    }
+    trouble = text;
+    const wait = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(row.attempts, 20));
+    log.warn({ key: row.key, attempts: row.attempts + 1, error: text }, 'delivery failed');
+    await store.outboxFailed(row.id, clock.now() + wait, text);
   };
   const once = async (): Promise<number> => {
     const rows = await store.dueOutbox(clock.now(), BATCH);
@@ -182,15 +179,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         trouble = undefined;
       } catch (error) {
         held.add(row.key);
-        if (isBurstError(error, 'not_found')) {
-          log.warn({ key: row.key, error: error.message }, 'nothing to tell any more');
-          await store.outboxDelivered([row.id], clock.now());
-          continue;
-        }
-        trouble = error instanceof Error ? error.message : String(error);
-        const wait = Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(row.attempts, 20));
-        log.warn({ key: row.key, attempts: row.attempts + 1, error: trouble }, 'delivery failed');
-        await store.outboxFailed(row.id, clock.now() + wait, trouble);
+        await failed(row, error);
       }
     }
     return closed;
@@ -227,4 +216,15 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     },
     trouble: () => trouble,
   };
+}
+
+function namesOf(notice: Notice): readonly string[] {
+  switch (notice.kind) {
+    case 'operation':
+      return [];
+    case 'warning':
+      return notice.workers;
+    case 'alert':
+      return notice.workerName === undefined ? [] : [notice.workerName];
+  }
 }

@@ -12,7 +12,7 @@ import type { Log, SlackActor } from './basics.ts';
 const CACHE_MS = 60_000;
 const MAX_CACHED = 200;
 export type GateOptions = {
-  readonly client: WebClient;
+  readonly clients: { readonly look: WebClient };
   readonly access: AccessPolicy;
   readonly operations: Operations;
   readonly store: Store;
@@ -32,7 +32,7 @@ export interface Gate {
 }
 
 export function createGate(options: GateOptions): Gate {
-  const { client, access, operations, store, clock, log } = options;
+  const { clients, access, operations, store, clock, log } = options;
   const cache = new Map<string, { readonly untilMs: number; readonly value: Promise<ReadonlySet<string>> }>();
   const cached = (key: string, read: () => Promise<ReadonlySet<string>>): Promise<ReadonlySet<string>> => {
     const now = clock.now();
@@ -48,7 +48,7 @@ export function createGate(options: GateOptions): Gate {
     if (/^S[A-Z0-9]{6,}$/.test(group)) return group;
     const handle = group.replace(/^@/, '');
     const pairs = await cached('handles', async () => {
-      const answer = await client.usergroups.list();
+      const answer = await clients.look.usergroups.list();
       return new Set((answer.usergroups ?? []).map((item) => `${item.handle ?? ''} ${item.id ?? ''}`));
     });
     return [...pairs].find((pair) => pair.startsWith(`${handle} `))?.slice(handle.length + 1);
@@ -57,7 +57,7 @@ export function createGate(options: GateOptions): Gate {
     const id = await idOf(group);
     if (id === undefined) throw new Error(`there is no user group ${group}`);
     return cached(`members ${id}`, async () => {
-      const answer = await client.usergroups.users.list({ usergroup: id });
+      const answer = await clients.look.usergroups.users.list({ usergroup: id });
       return new Set(answer.users ?? []);
     });
   };
@@ -129,9 +129,16 @@ export function createGate(options: GateOptions): Gate {
       return role;
     },
     async requireChannel(who, action) {
-      if (who.channelId === undefined || channelAllowed(access, who.channelId)) return;
+      if (channelAllowed(access, who.channelId)) return;
       const where = access.channels.slice(0, 5).map((id) => `<#${id}>`);
-      await refuse(who, action, 'commands are not allowed in this channel', `They are in ${where.join(', ')}.`);
+      await refuse(
+        who,
+        action,
+        who.channelId === undefined
+          ? 'commands are allowed in some channels only'
+          : 'commands are not allowed in this channel',
+        `They are in ${where.join(', ')}.`,
+      );
     },
   };
 }

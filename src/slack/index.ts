@@ -1,2 +1,2 @@
 export { createSlackApp } from './app.ts';
-export type { Check, SlackApp, SlackAppOptions } from './app.ts';
+export type { SlackAppOptions } from './app.ts';

@@ -8,7 +8,7 @@ import type { Message } from './blocks/text.ts';
 import { homeView } from './blocks/views.ts';
 import type { Call, Services, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
-import { platformError } from './errors.ts';
+import { platformError, retryAfterSeconds } from './errors.ts';
 import { handleSubmit } from './submits.ts';
 
 const commandBody = z.looseObject({
@@ -65,7 +65,7 @@ const unescape = (text: string): string =>
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(app: App, services: Services, track: <T>(work: Promise<T>) => Promise<T>): void {
   const clicks = createClicks(services);
-  const { client, log } = services;
+  const { clients, log } = services;
 
   const privately =
     (userId: string, channelId: string | undefined, respond: Respond | undefined, replaceOriginal: boolean) =>
@@ -76,8 +76,8 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
         if (respond !== undefined)
           await respond({ ...content, response_type: 'ephemeral', replace_original: replaceOriginal });
         else if (channelId !== undefined)
-          await client.chat.postEphemeral({ channel: channelId, user: userId, ...content });
-        else await client.chat.postMessage({ channel: userId, ...content });
+          await clients.reply.chat.postEphemeral({ channel: channelId, user: userId, ...content });
+        else await clients.reply.chat.postMessage({ channel: userId, ...content });
       };
       for (const [index, blocks] of tries.entries())
         try {
@@ -95,6 +95,10 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
       try {
         if (isBurstError(error)) {
           await reply(errorMessage(error, (suggestion) => suggestion));
+          return;
+        }
+        if (retryAfterSeconds(error) !== undefined) {
+          await reply({ text: ':hourglass: Slack is busy and did not open the form. Please try again in a moment.' });
           return;
         }
         if (['expired_trigger_id', 'invalid_trigger_id', 'exchanged_trigger_id'].includes(platformError(error) ?? '')) {
@@ -190,14 +194,14 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
         try {
           await services.gate.require({ by: actorOf(userId, undefined) }, 'viewer', 'home');
           const fleet = await services.operations.fleet();
-          await client.views.publish({
+          await clients.home.views.publish({
             user_id: userId,
             view: homeView(fleet, undefined, userId, services.clock.now()),
           });
         } catch (error) {
           const problem = isBurstError(error) ? error.message : 'The fleet could not be read.';
           if (!isBurstError(error)) log.error({ error: String(error) }, 'the home tab failed');
-          await client.views
+          await clients.home.views
             .publish({ user_id: userId, view: homeView(undefined, problem, userId, services.clock.now()) })
             .catch((lost: unknown) => log.warn({ error: String(lost) }, 'the home tab could not be published'));
         }

@@ -5,7 +5,7 @@ import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { parseHours, formatHours } from '../domain/duration.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import { escape } from './blocks/text.ts';
+import { code, escape } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { CALLBACKS, extendView, messageView, noteView, provisionView } from './blocks/views.ts';
 import type { ProvisionTyped } from './blocks/views.ts';
@@ -15,6 +15,7 @@ import { acceptedMessage } from './commands/provision.ts';
 
 const metadataSchema = z.object({
   channelId: z.string().optional(),
+  operationId: z.string().optional(),
   workers: z.array(z.string()).default([]),
   fingerprints: z.record(z.string(), z.string()).default({}),
   drainFirst: z.boolean().default(true),
@@ -62,7 +63,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     ...(channelId === undefined ? {} : { channelId }),
   };
   const show = async (view: ModalView): Promise<void> => {
-    await services.client.views.update({ view_id: submit.viewId, view }).catch((error: unknown) => {
+    await services.clients.reply.views.update({ view_id: submit.viewId, view }).catch((error: unknown) => {
       services.log.info({ error: String(error), viewId: submit.viewId }, 'view was closed before its result');
     });
   };
@@ -71,8 +72,14 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     act: () => Promise<Message>,
     again?: (error: BurstError) => Promise<ModalView | undefined>,
   ): Promise<void> => {
-    await submit.ack({ view: noteView(heading, ':hourglass: One moment…') });
+    await submit.ack({
+      view: noteView(
+        heading,
+        ':hourglass: One moment… Should this stay for more than a minute, nothing may have been asked for: `/burst ops mine` tells.',
+      ),
+    });
     try {
+      await services.gate.requireChannel(who, heading.toLowerCase());
       await show(messageView(heading, await act()));
     } catch (error) {
       if (!isBurstError(error)) {
@@ -188,6 +195,23 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
                 failure(error).text,
               ),
       );
+    }
+    case CALLBACKS.force: {
+      const [worker = ''] = workers;
+      if (value('typed') !== worker) return submit.ack({ errors: { typed: `Type ${worker} exactly to force` } });
+      const reason = value('reason');
+      return work('Force', async () => {
+        await services.gate.require(who, 'admin', 'force', worker);
+        const { operation } = await services.operations.force({
+          ...request,
+          operationId: metadata.data.operationId ?? '',
+          worker,
+          ...(reason === undefined ? {} : { reason }),
+        });
+        return {
+          text: `:warning: Forced: the pods of ${code(worker)} are deleted past their budgets; the message of operation ${code(operation.id)} tells the rest.`,
+        };
+      });
     }
     default:
       return submit.ack({ view: noteView('Burst', 'This form is not known any more. Nothing was done.') });

@@ -1,8 +1,9 @@
-/** The one message of an operation, and the notices about deadlines and surprises. Pure: facts in, message out. */
+/** The one message of an operation, and operations in a list. Pure: facts in, message out. */
 import type { Button, KnownBlock, PlanBlock, TaskCardBlock } from '@slack/types';
 import type { Operation, OperationParams, Run, RunState } from '../../domain/operation.ts';
-import type { Notice } from '../../ports/store.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
+import { livedText } from './thread.ts';
+import type { OperationFacts } from './thread.ts';
 import {
   actor,
   button,
@@ -14,7 +15,6 @@ import {
   deadline,
   fit,
   foreign,
-  mention,
   names,
   richText,
   section,
@@ -77,22 +77,41 @@ function runLine(run: Run): string {
     ...(run.failure === undefined ? [] : [run.failure.message]),
   ].join(': ');
 }
+/** Which pod and which budget hold a drain back, for how long, and whether it can ever end by itself. */
 function blockedText(run: Run, nowMs: number): string {
   const { blocked } = run;
   if (blocked === undefined) return '';
-  return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)}${blocked.never ? ' and cannot finish by itself' : ' (slow, may still finish)'}: ${foreign(blocked.text, 500)}${blocked.pod === undefined ? '' : ` Pod ${code(blocked.pod)}.`}${blocked.budget === undefined ? '' : ` PodDisruptionBudget ${code(blocked.budget)}${blocked.numbers === undefined ? '' : `: ${foreign(blocked.numbers)}`}.`}${blocked.never ? ' Change the budget or the workload; or cancel, and an admin may then force with `/burst destroy`.' : ''}`;
+  const { pod, budget, numbers } = blocked;
+  const why =
+    pod === undefined
+      ? foreign(blocked.text, 500)
+      : budget === undefined
+        ? `pod ${code(pod)}: ${foreign(blocked.text, 500)}`
+        : `pod ${code(pod)} is held by the PodDisruptionBudget ${code(budget)}${numbers === undefined ? '' : ` (${foreign(numbers)})`}`;
+  const outlook = blocked.never
+    ? '*It cannot finish by itself*: change the budget or the workload, cancel, or let an admin force it.'
+    : '*Slow*: it may still finish by itself.';
+  return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)} (since ${date(blocked.sinceMs)}): ${why}. ${outlook}`;
 }
+
+const drainKinds: ReadonlySet<Operation['kind']> = new Set(['drain', 'destroy', 'expire']);
+const MOST_FORCIBLE = 5;
+/** What the buttons of one blocked worker carry. */
+export const blockedValue = (operation: Operation, run: Run): string =>
+  JSON.stringify({ operationId: operation.id, worker: run.workerName });
 
 function buttonsOf(operation: Operation, runs: readonly Run[]): Button[] {
   const live = runs.filter((run) => run.state === 'running');
-  const drains = operation.kind === 'drain' || operation.kind === 'expire' || operation.kind === 'destroy';
+  const drains = drainKinds.has(operation.kind);
   const stoppable = live.filter((run) => !run.pivoted && !run.cancelRequested);
+  const blocked = drains ? stoppable.filter((run) => run.blocked !== undefined) : [];
   const retryable = ['stuck', 'failed', 'partial'].includes(operation.state);
   const kept =
     operation.endedAtMs !== undefined && (operation.kind === 'provision' || operation.kind === 'extend')
       ? runs.filter((run) => run.state === 'succeeded').map((run) => run.workerName)
       : [];
   return [
+    ...(blocked.length > 0 ? [button('Wait longer', 'burst:op:wait', operation.id)] : []),
     ...(stoppable.length > 0
       ? [
           button(drains ? 'Cancel and uncordon' : 'Cancel', 'burst:op:cancel', operation.id, {
@@ -100,14 +119,46 @@ function buttonsOf(operation: Operation, runs: readonly Run[]): Button[] {
           }),
         ]
       : []),
+    ...blocked
+      .slice(0, MOST_FORCIBLE)
+      .map((run, at) =>
+        button(
+          blocked.length === 1 ? 'Force…' : `Force ${run.workerName}…`,
+          `burst:op:force:${at}`,
+          blockedValue(operation, run),
+          { style: 'danger' },
+        ),
+      ),
     ...(retryable ? [button('Retry', 'burst:op:retry', operation.id, { style: 'primary' })] : []),
     ...(kept.length > 0 ? [button('Extend…', 'burst:op:extend', operation.id)] : []),
     ...(kept.length === 1 ? [button('Details', 'burst:worker:details', kept[0] ?? '')] : []),
   ];
 }
 
+/** What a drain still has to do, or what became of the worker that was removed. */
+function phaseOf(operation: Operation, runs: readonly Run[], facts: OperationFacts): string {
+  if (!drainKinds.has(operation.kind)) return '';
+  const sum = (of: (run: Run) => number | undefined): number => runs.reduce((all, run) => all + (of(run) ?? 0), 0);
+  if (operation.state === 'running') {
+    const live = runs.filter((run) => run.state === 'running');
+    const toMove = sum((run) => run.data.podsToMove);
+    const moved = sum((run) => run.data.podsMoved);
+    if (live.some((run) => !run.pivoted) && toMove > moved)
+      return `draining, ${count(toMove, 'pod')} to move${moved > 0 ? `, ${moved} moved` : ''}`;
+    return live.some((run) => run.pivoted) ? 'removing the VM' : '';
+  }
+  const lives = runs.flatMap((run) => (run.state === 'succeeded' ? [livedText(facts.get(run.id))] : []));
+  const only = lives.length === 1 ? lives[0] : undefined;
+  return operation.kind === 'drain' || only === undefined || only === '' ? '' : `removed; ${only}`;
+}
+
 /** The operation's message at this moment. Everything a reader needs is in `text` too. */
-export function operationMessage(operation: Operation, runs: readonly Run[], nowMs: number): Message {
+export function operationMessage(
+  operation: Operation,
+  runs: readonly Run[],
+  nowMs: number,
+  facts: OperationFacts = new Map(),
+): Message {
   const who = actor(operation.requester);
   const what = whatOf(operation.params);
   const took = formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs);
@@ -115,7 +166,8 @@ export function operationMessage(operation: Operation, runs: readonly Run[], now
     operation.kind === 'expire'
       ? `*Deadline reached*: ${what}\n${marks[operation.state]}`
       : `${who} asked to ${what}\n${marks[operation.state]}`;
-  const state = `${head}${runs.length > 0 ? `: ${tally(operation, runs)}` : ''}`;
+  const phase = phaseOf(operation, runs, facts);
+  const state = `${head}${runs.length > 0 && !(runs.length === 1 && phase.startsWith('removed')) ? `: ${tally(operation, runs)}` : ''}${phase === '' ? '' : `; ${phase}`}`;
   const blocked = runs.map((run) => blockedText(run, nowMs)).filter((text) => text !== '');
   const failures = runs
     .filter((run) => run.failure !== undefined)
@@ -176,41 +228,6 @@ export function operationMessage(operation: Operation, runs: readonly Run[], now
     blocks: assemble(runs.length === 0 ? [] : [plan]),
     fallback: assemble(lines.length === 0 ? [] : [section(lines.join('\n'))]),
   };
-}
-
-/** The warning before a deadline, which mentions the owner. */
-export function warningMessage(
-  notice: Extract<Notice, { kind: 'warning' }>,
-  owners: readonly string[],
-  nowMs: number,
-): Message {
-  const whom = owners.map(mention).join(', ');
-  const text = `:alarm_clock: ${whom === '' ? '' : `${whom}: `}${names(notice.workers, 20)} will be drained and removed ${deadline(notice.deadlineMs, nowMs)}. Extend, or let go.`;
-  const value = JSON.stringify({ workers: notice.workers.slice(0, 20), deadlineMs: notice.deadlineMs });
-  return {
-    text,
-    blocks: [
-      section(text),
-      {
-        type: 'actions',
-        elements: [
-          button('Extend 4 h', 'burst:warn:extend:4', value, { style: 'primary' }),
-          button('Extend 24 h', 'burst:warn:extend:24', value),
-          button('Choose…', 'burst:warn:choose', value),
-          button('Remove now', 'burst:warn:remove', value, { style: 'danger' }),
-        ],
-      },
-    ],
-  };
-}
-
-export function alertMessage(notice: Extract<Notice, { kind: 'alert' }>): Message {
-  const where = [
-    ...(notice.workerName === undefined ? [] : [code(notice.workerName)]),
-    ...(notice.operationId === undefined ? [] : [`operation ${code(notice.operationId)}`]),
-  ];
-  const text = `:rotating_light: ${foreign(notice.text, 2000)}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
-  return { text, blocks: [section(text)] };
 }
 
 /** Operations in a list, for `/burst ops`. */

@@ -29,11 +29,13 @@ export const CALLBACKS = {
   drain: 'burst:view:drain',
   destroy: 'burst:view:destroy',
   extend: 'burst:view:extend',
+  force: 'burst:view:force',
 } as const;
 const title = (text: string): ModalView['title'] => plain(text, 24);
 /** What the modals carry from opening to submit. */
 export type Metadata = {
   readonly channelId?: string;
+  readonly operationId?: string;
   readonly workers?: readonly string[];
   readonly fingerprints?: Readonly<Record<string, string>>;
 };

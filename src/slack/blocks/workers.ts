@@ -79,7 +79,7 @@ function actOn(workers: readonly WorkerView[]): StaticSelect | undefined {
       label: plain(worker.name),
       options: [
         option('Details', `details|${worker.name}`),
-        option('Extend 24 h', `extend24|${worker.name}`),
+        option('Extend…', `extend|${worker.name}`),
         option('Drain…', `drain|${worker.name}`),
         option('Destroy…', `destroy|${worker.name}`),
       ],
@@ -203,7 +203,7 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
           {
             type: 'actions',
             elements: [
-              button('Extend 24 h', 'burst:worker:extend24', worker.name),
+              button('Extend…', 'burst:worker:extend', worker.name),
               button('Drain…', 'burst:worker:drain', worker.name),
               button('Destroy…', 'burst:worker:destroy', worker.name, { style: 'danger' }),
             ],

@@ -1,6 +1,6 @@
 import { BurstError } from '../../domain/errors.ts';
 import { wordsOf } from '../../domain/words.ts';
-import { code, count, names } from '../blocks/text.ts';
+import { actor, code, count, names } from '../blocks/text.ts';
 import type { Call, Services } from '../call.ts';
 import type { Command } from './types.ts';
 
@@ -20,6 +20,13 @@ export async function requireOwnOperation(id: string, call: Call, services: Serv
 /** Cancels and says what still stops and what is too late. */
 export async function cancelOperation(id: string, call: Call, services: Services): Promise<void> {
   await requireOwnOperation(id, call, services, 'cancel');
+  const before = (await services.operations.operation(id)).operation;
+  if (before.cancelledBy !== undefined && before.state === 'running') {
+    await call.reply({
+      text: `:information_source: ${actor(before.cancelledBy)} cancelled operation ${code(before.id)} already; its message tells how it ends.`,
+    });
+    return;
+  }
   const { operation, stopping, tooLate } = await services.operations.cancel(id, call.by);
   const late = tooLate.length === 0 ? '' : ` Too late for ${names(tooLate.map((run) => run.workerName))}.`;
   await call.reply({

@@ -62,4 +62,6 @@ test('channels limit only when there are any', () => {
   expect(channelAllowed(policy, 'C1')).toBe(true);
   expect(channelAllowed({ ...policy, channels: ['C1'] }, 'C1')).toBe(true);
   expect(channelAllowed({ ...policy, channels: ['C1'] }, 'C2')).toBe(false);
+  expect(channelAllowed({ ...policy, channels: ['C1'] }, undefined)).toBe(false);
+  expect(channelAllowed(policy, undefined)).toBe(true);
 });

@@ -2,12 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { BurstError } from '../../../src/domain/errors.ts';
 import { validateBlocks } from '../../../src/sandbox/slack/blocks.ts';
 import { errorMessage } from '../../../src/slack/blocks/errors.ts';
-import {
-  alertMessage,
-  operationMessage,
-  operationsMessage,
-  warningMessage,
-} from '../../../src/slack/blocks/operation.ts';
+import { alertMessage, warningMessage } from '../../../src/slack/blocks/notices.ts';
+import { operationMessage, operationsMessage } from '../../../src/slack/blocks/operation.ts';
 import { clamp, escape } from '../../../src/slack/blocks/text.ts';
 import type { Message } from '../../../src/slack/blocks/text.ts';
 import { destroyView, drainView, homeView, panelMessage, provisionView } from '../../../src/slack/blocks/views.ts';
@@ -178,6 +174,7 @@ describe('buttons of an operation', () => {
     ],
     [operation(params, { state: 'partial' }), [run('w', { state: 'undone' })], ['burst:op:retry']],
     [operation(drain, { state: 'stuck' }), [run('w', { state: 'stuck' })], ['burst:op:retry']],
-    [operation(drain), [run('w', { blocked })], ['burst:op:cancel']],
+    [operation(drain), [run('w', { blocked })], ['burst:op:wait', 'burst:op:cancel', 'burst:op:force:0']],
+    [operation(drain), [run('w', { blocked, cancelRequested: true })], []],
   ])('case %#', (made, its, expected) => expect(ids(operationMessage(made, its, T))).toEqual(expected));
 });

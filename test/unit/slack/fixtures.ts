@@ -3,6 +3,7 @@ import { BurstError } from '../../../src/domain/errors.ts';
 import type { Operation, OperationParams, Run } from '../../../src/domain/operation.ts';
 import type { AccessPolicy, WorkerPolicy } from '../../../src/domain/policy.ts';
 import type { NodeFacts, WorkerDetails, WorkerView } from '../../../src/domain/worker.ts';
+import type { Store } from '../../../src/ports/store.ts';
 import type { Accepted, DestroyPreview, Fleet, Operations, Request } from '../../../src/operations/types.ts';
 
 export const T = 1_800_000_000_000;
@@ -129,11 +130,17 @@ export class FakeOperations implements Operations {
   fingerprint = 'f1';
   readonly operations = new Map<string, { operation: Operation; runs: Run[] }>();
 
-  #accept(method: string, params: OperationParams, request: Request): Accepted {
+  /** Where operations are recorded, as the real ones do. */
+  store: Store | undefined;
+
+  async #accept(method: string, params: OperationParams, request: Request): Promise<Accepted> {
     this.done.push({ method, args: { ...request } });
     const failure = this.failures.get(method);
     if (failure !== undefined) throw failure;
-    const made = operation(params, { id: `op-${method}`, requester: request.by });
+    const id = `op-${method}${this.done.length > 1 ? String(this.done.length) : ''}`;
+    const made = operation(params, { id, requester: request.by, idempotencyKey: request.idempotencyKey });
+    const recorded = await this.store?.createOperation({ ...made, runs: [], workers: [], audit: [], outbox: [] });
+    if (recorded?.created === false) return { operation: recorded.operation, runs: [], duplicate: true };
     this.operations.set(made.id, { operation: made, runs: [run('burst-medium-ccccc')] });
     return { operation: made, runs: [], duplicate: false };
   }

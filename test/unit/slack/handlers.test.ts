@@ -159,8 +159,9 @@ test('the list pages in place and its menu acts', async () => {
   const second = await h.message(olga, /page 2 of 3/);
   expect(second.ts).toBe(page.ts);
   expect(second.text).toContain('<!date^');
-  await h.click(olga, second, 'burst:worker', 'extend24|burst-medium-w12w');
-  await h.message(olga, /on its way/);
+  await h.click(olga, second, 'burst:worker', 'extend|burst-medium-w12w');
+  expect(await h.submit(olga, await h.modal(olga, /Longer by/), { ttl: { ttl: chosen('24') } })).toEqual({ ok: true });
+  await h.modal(olga, /on its way/);
   expect(h.operations.done).toMatchObject([{ method: 'extend', args: { workers: ['burst-medium-w12w'], hours: 24 } }]);
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
+import type { Chat } from '../../../src/ports/chat.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Ids } from '../../../src/ports/ids.ts';
 import type { Store } from '../../../src/ports/store.ts';
@@ -7,11 +8,12 @@ import type { PageMessage, PageSlackState, PageView, ViewStateValues } from '../
 import { startSlackSimulator } from '../../../src/sandbox/slack/index.ts';
 import type { SlackSimulatorForTests } from '../../../src/sandbox/slack/index.ts';
 import { createSlackApp } from '../../../src/slack/index.ts';
-import type { SlackApp, SlackAppOptions } from '../../../src/slack/index.ts';
+import type { SlackAppOptions } from '../../../src/slack/index.ts';
 import { openStore } from '../../../src/store/index.ts';
 import { FakeOperations, T, access, workers } from './fixtures.ts';
 
 export const channel = 'C0BURST0001';
+export const other = 'C0GENERAL01';
 export const olga = 'U0OPERATOR1';
 export const ada = 'U0ADMIN0001';
 export const vera = 'U0VIEWER001';
@@ -19,17 +21,22 @@ export const nina = 'U0NOBODY001';
 
 export type Harness = {
   readonly slack: SlackSimulatorForTests;
-  readonly app: SlackApp;
+  /** The app that runs now. */
+  readonly app: Chat;
+  /** Another process takes over: a new app on the same store and workspace. */
+  restart(): Promise<void>;
   readonly store: Store;
   readonly operations: FakeOperations;
   readonly clock: Clock & { at: number };
   readonly logged: string[];
-  command(user: string, text: string): Promise<void>;
+  command(user: string, text: string, where?: string): Promise<void>;
   state(user: string): Promise<PageSlackState>;
   /** Waits for a message that this person sees. */
   message(user: string, text: RegExp): Promise<PageMessage>;
   modal(user: string, text: RegExp): Promise<PageView>;
   click(user: string, message: PageMessage, actionId: string, choose?: string): Promise<void>;
+  /** A click that the message does not offer: a forged or outdated one. */
+  press(user: string, message: PageMessage, actionId: string, value: string): Promise<void>;
   submit(user: string, view: PageView, state: ViewStateValues): Promise<Record<string, unknown>>;
 };
 
@@ -48,22 +55,25 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
   const store = await openStore({ path: ':memory:', clock, ids });
   onTestFinished(() => store.close());
   const operations = new FakeOperations();
+  operations.store = store;
   const logged: string[] = [];
   const line = (fields: Readonly<Record<string, unknown>>, text: string): void =>
     void logged.push(`${text} ${JSON.stringify(fields)}`);
-  const app = createSlackApp({
-    mode: { kind: 'socket', appToken: slack.appToken, botToken: slack.botToken },
-    apiUrl: slack.apiUrl,
-    operations,
-    store,
-    access,
-    workers,
-    defaultChannelId: channel,
-    clock,
-    ids,
-    log: { debug: () => undefined, info: line, warn: line, error: line },
-    ...more,
-  });
+  const make = (): Chat =>
+    createSlackApp({
+      mode: { kind: 'socket', appToken: slack.appToken, botToken: slack.botToken },
+      apiUrl: slack.apiUrl,
+      operations,
+      store,
+      access,
+      workers,
+      defaultChannelId: channel,
+      clock,
+      ids,
+      log: { debug: () => undefined, info: line, warn: line, error: line },
+      ...more,
+    });
+  let app = make();
   await app.start();
   onTestFinished(() => app.stop());
 
@@ -81,14 +91,21 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
   };
   return {
     slack,
-    app,
+    get app() {
+      return app;
+    },
+    async restart() {
+      await app.stop();
+      app = make();
+      await app.start();
+    },
     store,
     operations,
     clock,
     logged,
     state,
-    async command(user, text) {
-      expect(await send('/command', { user, channel, text })).toEqual({ ok: true });
+    async command(user, text, where = channel) {
+      expect(await send('/command', { user, channel: where, text })).toEqual({ ok: true });
     },
     message: (user, text) =>
       found(
@@ -112,6 +129,11 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
         ...(choose === undefined ? { value: element.value } : { selected_option: { value: choose } }),
       };
       const container = { type: 'message', channel: message.channel, ts: message.ts };
+      expect(await send('/action', { user, container, action })).toEqual({ ok: true });
+    },
+    async press(user, message, actionId, value) {
+      const container = { type: 'message', channel: message.channel, ts: message.ts };
+      const action = { type: 'button', action_id: actionId, block_id: 'b', value };
       expect(await send('/action', { user, container, action })).toEqual({ ok: true });
     },
     submit: (user, view, values) => send('/view/submit', { user, viewId: view.id, state: values }),

@@ -1,0 +1,14 @@
+/** Where people talk to Burst. Invariant: what the outbox holds is said at least once, and an operation in one message. */
+export type ChatCheck = { readonly name: string; readonly ok: boolean; readonly text: string };
+
+export interface Chat {
+  /** @throws BurstError `denied` for a token that the workspace refuses, `unavailable` when it cannot be reached. */
+  start(): Promise<void>;
+  /** Resolves once the connection is closed and nothing is in flight. */
+  stop(): Promise<void>;
+  /** The outbox, or the fleet, has news. */
+  poke(): void;
+  health(): Promise<{ readonly ok: boolean; readonly text: string }>;
+  /** Tokens, scopes and user groups; changes nothing. */
+  check(): Promise<readonly ChatCheck[]>;
+}

@@ -1,0 +1,245 @@
+import { expect, test } from 'vitest';
+import type { Actor } from '../../../src/domain/operation.ts';
+import type { NewOutbox } from '../../../src/ports/store.ts';
+import { HOUR, T, node, operation, run, worker } from './fixtures.ts';
+import { channel, harness, olga, other, vera } from './harness.ts';
+import type { Harness } from './harness.ts';
+
+const own = 'burst-medium-aaaaa';
+const by: Actor = { kind: 'slack', userId: olga };
+const provisioned = { kind: 'provision', count: 1, size: 'medium', ttlHours: 4 } as const;
+const alert = (text: string): NewOutbox => ({
+  key: `alert ${text}`,
+  notice: { kind: 'alert', cluster: 'main', text },
+  notBeforeMs: T,
+  channelId: channel,
+});
+const draw = async (h: Harness, channelId: string | undefined = channel): Promise<void> => {
+  const notice = { kind: 'operation', operationId: 'op1', final: false } as const;
+  await h.store.enqueue({ key: 'operation:op1', notice, notBeforeMs: T, channelId });
+  h.app.poke();
+};
+const posts = (h: Harness): number => h.slack.world().calls.filter((call) => call.method === 'chat.postMessage').length;
+const record = (h: Harness, removedAtMs?: number) =>
+  h.store.createOperation({
+    id: 'op0',
+    cluster: 'main',
+    params: provisioned,
+    requester: by,
+    channelId: undefined,
+    reason: '',
+    idempotencyKey: 'k0',
+    createdAtMs: T,
+    runs: [],
+    workers: [
+      {
+        cluster: 'main',
+        name: own,
+        size: 'medium',
+        state: removedAtMs === undefined ? 'active' : 'removed',
+        vmId: '105',
+        vmHost: 'pve1',
+        nodeUid: undefined,
+        owner: by,
+        channelId: undefined,
+        operationId: 'op0',
+        createdAtMs: T - 24 * HOUR,
+        removedAtMs,
+      },
+    ],
+    audit: [],
+    outbox: [],
+  });
+
+test('a post whose record was lost in a crash is found again, not repeated', async () => {
+  const h = await harness();
+  const real = h.store.saveMessage.bind(h.store);
+  let crashed = 0;
+  // The process dies between Slack's answer and the record of it, once for each message.
+  const crashing = async (message: Parameters<typeof real>[0]): Promise<void> => {
+    if (message.ts !== '' && crashed++ < 2) throw new Error('killed');
+    await real(message);
+  };
+  h.store.saveMessage = crashing;
+  await h.store.enqueue(alert('A node went'));
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  await draw(h);
+  await expect.poll(() => crashed).toBe(2);
+  expect(posts(h)).toBe(2);
+  await h.restart();
+  h.clock.at += 60_000;
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  expect(posts(h)).toBe(2);
+  expect((await h.state(vera)).messages).toHaveLength(2);
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own, { progress: 'booting' })] });
+  await draw(h);
+  h.clock.at += 4000;
+  expect(await h.message(vera, /booting/)).toMatchObject({ edited: true });
+  expect((await h.state(vera)).messages).toHaveLength(2);
+});
+
+test('where history may not be read, what may be lost is posted again', async () => {
+  const h = await harness();
+  const real = h.store.saveMessage.bind(h.store);
+  let crashed = false;
+  h.store.saveMessage = async (message) => {
+    if (message.ts !== '' && !crashed) {
+      crashed = true;
+      throw new Error('killed');
+    }
+    await real(message);
+  };
+  h.slack.force('conversations.history', 10, { error: 'missing_scope' });
+  await h.store.enqueue(alert('A node went'));
+  h.app.poke();
+  await expect.poll(() => crashed).toBe(true);
+  h.clock.at += 60_000;
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  expect(posts(h)).toBe(2);
+});
+
+test('a first post looks for nothing; a refused one is posted when Slack takes it', async () => {
+  const h = await harness();
+  h.slack.force('chat.postMessage', 1, { error: 'fatal_error' });
+  await h.store.enqueue(alert('first'));
+  h.app.poke();
+  await expect.poll(() => posts(h)).toBe(1);
+  const looked = (): number => h.slack.world().calls.filter(({ method }) => method === 'conversations.history').length;
+  expect(looked()).toBe(0);
+  h.clock.at += 5000;
+  await h.message(vera, /first/);
+  expect(looked()).toBe(1);
+});
+
+test('a rate limit on edits is waited out, and holds back neither answers nor posts', async () => {
+  const h = await harness();
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  await draw(h);
+  await h.message(vera, /asked to provision/);
+  h.slack.force('chat.update', 1, { retryAfterSeconds: 30 });
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own, { progress: 'booting' })] });
+  h.clock.at += 4000;
+  await draw(h);
+  const edits = (): number => h.slack.world().calls.filter(({ method }) => method === 'chat.update').length;
+  await expect.poll(edits).toBe(1);
+  await h.command(olga, '/burst provision 1 small');
+  await h.message(olga, /on its way/);
+  await h.store.enqueue(alert('Said meanwhile'));
+  h.app.poke();
+  await h.message(vera, /Said meanwhile/);
+  h.clock.at += 20_000;
+  await draw(h);
+  await h.store.enqueue(alert('Still waiting'));
+  h.app.poke();
+  await h.message(vera, /Still waiting/);
+  expect(edits()).toBe(1);
+  expect((await h.app.health()).ok).toBe(true);
+  h.clock.at += 15_000;
+  await h.message(vera, /booting/);
+  expect(edits()).toBe(2);
+});
+
+test('a form is tried once only, within its trigger', async () => {
+  const h = await harness();
+  h.slack.force('views.open', 5, { retryAfterSeconds: 1 });
+  await h.command(olga, '/burst provision');
+  await h.message(olga, /Slack is busy|too little time/);
+  expect(h.slack.world().calls.filter(({ method }) => method === 'views.open')).toHaveLength(1);
+});
+
+test('the end is told in the message and once, with details, in its thread', async () => {
+  const h = await harness();
+  const params = { kind: 'provision', count: 2, size: 'medium', ttlHours: 4 } as const;
+  h.operations.details = (name) =>
+    Promise.resolve({
+      ...worker(name),
+      node: node(name, { addresses: [{ type: 'InternalIP', address: '10.0.0.5' }] }),
+      pods: [],
+      vm: undefined,
+      history: [],
+    });
+  const failure = { code: 'x', message: 'The clone failed <!channel>', hint: 'Look at the VM server.' };
+  const audit = { atMs: T, cluster: 'main', actor: { kind: 'system', name: 'engine' }, operationId: 'op1' } as const;
+  await h.store.appendAudit([
+    { ...audit, runId: `run-${own}x`, action: 'undo:clone', outcome: 'done', text: 'VM 106 is gone' },
+    { ...audit, runId: `run-other`, action: 'undo:clone', outcome: 'done', text: 'VM 107 is gone' },
+  ]);
+  h.operations.operations.set('op1', {
+    operation: operation(params, { state: 'partial', endedAtMs: T + 60_000 }),
+    runs: [
+      run(own, {
+        state: 'succeeded',
+        endedAtMs: T + 60_000,
+        data: { vmId: '105', vmHost: 'pve1', deadlineMs: T + HOUR },
+      }),
+      run(`${own}x`, { state: 'undone', endedAtMs: T + 60_000, failure, data: { vmId: '106' } }),
+    ],
+  });
+  await draw(h);
+  const details = await h.message(vera, /Details of operation/);
+  const message = await h.message(vera, /asked to provision/);
+  expect(details.threadTs).toBe(message.ts);
+  expect(details.text).toMatch(/VM `105` on pve1, node `burst-medium-aaaaa`, `InternalIP 10.0.0.5`; deadline <!date/);
+  expect(details.text).toMatch(/The clone failed &lt;!channel&gt;[^]*Cleaned up:\n• clone: VM 106 is gone$/);
+  await draw(h);
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  await h.restart();
+  await draw(h);
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  expect((await h.state(vera)).messages).toHaveLength(2);
+  expect((await h.state(vera)).messages[0]?.replyCount).toBe(1);
+});
+
+test('an expiry is one message: draining, then what became of the worker', async () => {
+  const h = await harness();
+  await record(h, T);
+  const params = { kind: 'expire', workers: [own], deadlineMs: T } as const;
+  const requester: Actor = { kind: 'system', name: 'reaper' };
+  const kind = 'remove-worker' as const;
+  h.operations.operations.set('op1', {
+    operation: operation(params, { requester }),
+    runs: [run(own, { kind, data: { podsToMove: 12, podsMoved: 0 } })],
+  });
+  await draw(h);
+  const first = await h.message(vera, /Deadline reached[^]*draining, 12 pods to move/);
+  h.operations.operations.set('op1', {
+    operation: operation(params, { requester, state: 'succeeded', endedAtMs: T + 60_000 }),
+    runs: [
+      run(own, {
+        kind,
+        state: 'succeeded',
+        endedAtMs: T + 60_000,
+        data: { podsToMove: 12, podsMoved: 12, vmId: '105' },
+      }),
+    ],
+  });
+  await draw(h);
+  const last = await h.message(vera, /done; removed; lived 24 h, 48 vCPU-hours/);
+  expect(last.ts).toBe(first.ts);
+  await h.message(vera, /12 pods moved; VM `105` on pve1 deleted, node removed; lived 24 h, 48 vCPU-hours/);
+});
+
+test('without a usable channel the next place is taken: the default channel, then the owner', async () => {
+  const h = await harness();
+  await record(h);
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  await draw(h, 'C0GONE00001');
+  expect(await h.message(vera, /asked to provision/)).toMatchObject({ channel });
+  const alone = await harness({ defaultChannelId: undefined });
+  await record(alone);
+  const notice = { kind: 'alert', cluster: 'main', workerName: own, text: 'It went' } as const;
+  await alone.store.enqueue({ key: 'a', notice, notBeforeMs: T, channelId: undefined });
+  alone.app.poke();
+  expect((await alone.message(olga, /It went/)).channel).toMatch(/^D/);
+  expect((await alone.state(vera)).messages).toEqual([]);
+});
+
+test('an alert about an operation goes where it was asked for', async () => {
+  const h = await harness();
+  const op = operation(provisioned, { channelId: other });
+  await h.store.createOperation({ ...op, runs: [], workers: [], audit: [], outbox: [] });
+  const notice = { kind: 'alert', cluster: 'main', operationId: 'op1', text: 'It is stuck' } as const;
+  await h.store.enqueue({ key: 'a', notice, notBeforeMs: T, channelId: undefined });
+  h.app.poke();
+  expect((await h.message(vera, /It is stuck/)).channel).toBe(other);
+});
