@@ -17,6 +17,7 @@ import { clientOptions, createClients } from './clients.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
+import { createHome } from './home.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 
@@ -91,6 +92,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
   const services: Services = { ...options, clients, gate, defaultChannelId: options.defaultChannelId };
   const posting = createPosting({ ...options, clients });
   const delivery = createDelivery({ ...options, posting, defaultChannelId: options.defaultChannelId });
+  const home = createHome({ ...options, clients, gate });
   const inFlight = new Set<Promise<unknown>>();
   const track = <T>(work: Promise<T>): Promise<T> => {
     inFlight.add(work);
@@ -98,7 +100,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     work.then(done, done);
     return work;
   };
-  registerListeners(app, services, track);
+  registerListeners(app, services, home, track);
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
@@ -128,6 +130,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
       started = true;
       if (mode.kind === 'http') connected = true;
       delivery.start();
+      home.start();
     },
     async stop() {
       if (!started) return;
@@ -137,7 +140,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
         socket === undefined || !connected
           ? Promise.resolve()
           : new Promise<void>((resolve) => void socket.client.once('disconnected', () => resolve()));
-      await delivery.stop();
+      await Promise.all([delivery.stop(), home.stop()]);
       const settled = Promise.all([closed, app.stop(), Promise.allSettled(inFlight)]);
       await Promise.race([settled, clock.sleep(STOP_WAIT_MS, limit.signal).catch(() => undefined)]);
       limit.abort(new Error('stopped'));

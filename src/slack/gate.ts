@@ -5,7 +5,7 @@ import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
-import type { Groups } from '../domain/access.ts';
+import type { AccessAnswer, Groups } from '../domain/access.ts';
 import { AccessRefused } from './blocks/errors.ts';
 import type { Log, SlackActor } from './basics.ts';
 
@@ -25,6 +25,8 @@ type Who = { readonly by: SlackActor; readonly channelId?: string | undefined };
 export interface Gate {
   /** @returns the person's role. @throws AccessRefused (audited) when it is not enough for `need`. */
   require(who: Who, need: Role, action: string, workerName?: string): Promise<Role>;
+  /** The person's role, or why it is not enough to see anything; nothing is audited. */
+  standing(who: Who): Promise<AccessAnswer>;
   /** Also that each worker is their own, or that they are admin. */
   requireWorkers(who: Who, workers: readonly string[], action: string): Promise<Role>;
   /** @throws AccessRefused when commands are not allowed in this channel. */
@@ -110,6 +112,7 @@ export function createGate(options: GateOptions): Gate {
   };
   return {
     require,
+    standing: async ({ by }) => roleAnswer(access, by.userId, await groupsOf(by.userId, 'viewer'), 'viewer'),
     async requireWorkers(who, workers, action) {
       const role = await require(who, 'operator', action, workers[0]);
       if (role === 'admin') return role;

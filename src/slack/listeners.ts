@@ -3,12 +3,13 @@ import type { App } from '@slack/bolt';
 import { z } from 'zod';
 import { isBurstError } from '../domain/errors.ts';
 import { createClicks } from './actions.ts';
+import { createAnswers } from './answers.ts';
+import type { Respond } from './answers.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import type { Message } from './blocks/text.ts';
-import { homeView } from './blocks/views.ts';
 import type { Call, Services, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
+import type { Home } from './home.ts';
 import { handleSubmit } from './submits.ts';
 
 const commandBody = z.looseObject({
@@ -30,7 +31,7 @@ const actionBody = z.looseObject({
   response_url: z.string().optional(),
   channel: z.looseObject({ id: z.string() }).optional(),
   container: z.looseObject({ is_ephemeral: z.boolean().optional(), message_ts: z.string().optional() }).optional(),
-  view: z.looseObject({ id: z.string() }).optional(),
+  view: z.looseObject({ id: z.string(), type: z.string().optional() }).optional(),
   actions: z
     .array(
       z.looseObject({
@@ -57,37 +58,22 @@ const actorOf = (id: string, name: string | undefined): SlackActor => ({
   userId: id,
   ...(name === undefined ? {} : { userName: name }),
 });
-type Respond = (message: Record<string, unknown>) => Promise<unknown>;
+const homeEvent = z.looseObject({ user: z.string().min(1), tab: z.string().optional() });
 /** Slack escapes what people type in a command. */
 const unescape = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
-export function registerListeners(app: App, services: Services, track: <T>(work: Promise<T>) => Promise<T>): void {
+export function registerListeners(
+  app: App,
+  services: Services,
+  home: Home,
+  track: <T>(work: Promise<T>) => Promise<T>,
+): void {
   const clicks = createClicks(services);
-  const { clients, log } = services;
+  const { log } = services;
+  const answers = createAnswers(services.clients, log);
 
-  const privately =
-    (userId: string, channelId: string | undefined, respond: Respond | undefined, replaceOriginal: boolean) =>
-    async (message: Message): Promise<void> => {
-      const tries = [message.blocks, message.fallback, undefined];
-      const send = async (blocks: Message['blocks']): Promise<void> => {
-        const content = { text: message.text, ...(blocks === undefined ? {} : { blocks: [...blocks] }) };
-        if (respond !== undefined)
-          await respond({ ...content, response_type: 'ephemeral', replace_original: replaceOriginal });
-        else if (channelId !== undefined)
-          await clients.reply.chat.postEphemeral({ channel: channelId, user: userId, ...content });
-        else await clients.reply.chat.postMessage({ channel: userId, ...content });
-      };
-      for (const [index, blocks] of tries.entries())
-        try {
-          if (index === 1 && blocks === undefined) continue;
-          return await send(blocks);
-        } catch (error) {
-          if (index === tries.length - 1) throw error;
-          log.warn({ error: String(error) }, 'private answer was refused; sending a plainer one');
-        }
-    };
   const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>): Promise<void> => {
     try {
       await act();
@@ -122,7 +108,12 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
     const parsed = commandBody.safeParse(body);
     if (!parsed.success) return log.warn({}, 'malformed command ignored');
     const { user_id: userId, channel_id: channelId, text, trigger_id: triggerId, response_url: url } = parsed.data;
-    const reply = privately(userId, channelId, url === undefined ? undefined : respond, false);
+    const reply = answers({
+      userId,
+      channelId,
+      respond: url === undefined ? undefined : (respond),
+      replaceOriginal: false,
+    });
     const by = actorOf(userId, parsed.data.user_name);
     const key = `command ${triggerId === '' ? services.ids.next() : triggerId}`;
     const call: Call = { by, channelId, triggerId, key, reply, replace: reply };
@@ -136,8 +127,12 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
     if (!parsed.success || action === undefined) return log.warn({}, 'malformed action ignored');
     const { user, channel, container, response_url: url, trigger_id: triggerId } = parsed.data;
     const where = url === undefined ? undefined : (respond as Respond);
-    const reply = privately(user.id, channel?.id, where, false);
-    const replace = container?.is_ephemeral === true ? privately(user.id, channel?.id, where, true) : reply;
+    const to = { userId: user.id, channelId: channel?.id, respond: where, replaceOriginal: false };
+    const reply = answers(to);
+    // Only what this person alone sees is replaced.
+    const theirs = container?.is_ephemeral === true || channel?.id.startsWith('D') === true;
+    const replace = theirs && where !== undefined ? answers({ ...to, replaceOriginal: true }) : reply;
+    if (parsed.data.view?.type === 'home') home.used(user.id);
     const messageKey = `${channel?.id ?? 'view'} ${container?.message_ts ?? parsed.data.view?.id ?? ''}`;
     const by = actorOf(user.id, user.username ?? user.name);
     const key = `action ${messageKey} ${action.action_id} ${action.action_ts === '' ? triggerId : action.action_ts}`;
@@ -162,7 +157,7 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
       return ack();
     }
     const { user, view } = parsed.data;
-    const reply = privately(user.id, undefined, undefined, false);
+    const reply = answers({ userId: user.id, channelId: undefined, respond: undefined, replaceOriginal: false });
     await track(
       guard('view', reply, () =>
         handleSubmit(
@@ -187,25 +182,14 @@ export function registerListeners(app: App, services: Services, track: <T>(work:
   });
 
   app.event('app_home_opened', async ({ event }) => {
-    if (event.tab !== 'home') return;
-    const userId = event.user;
+    const parsed = homeEvent.safeParse(event);
+    if (!parsed.success) return log.warn({}, 'malformed event ignored');
+    const { user, tab } = parsed.data;
+    if (tab !== 'home') return home.closed(user);
     await track(
-      (async () => {
-        try {
-          await services.gate.require({ by: actorOf(userId, undefined) }, 'viewer', 'home');
-          const fleet = await services.operations.fleet();
-          await clients.home.views.publish({
-            user_id: userId,
-            view: homeView(fleet, undefined, userId, services.clock.now()),
-          });
-        } catch (error) {
-          const problem = isBurstError(error) ? error.message : 'The fleet could not be read.';
-          if (!isBurstError(error)) log.error({ error: String(error) }, 'the home tab failed');
-          await clients.home.views
-            .publish({ user_id: userId, view: homeView(undefined, problem, userId, services.clock.now()) })
-            .catch((lost: unknown) => log.warn({ error: String(lost) }, 'the home tab could not be published'));
-        }
-      })(),
+      home
+        .opened(user)
+        .catch((error: unknown) => log.warn({ error: String(error) }, 'the home tab could not be shown')),
     );
   });
 }

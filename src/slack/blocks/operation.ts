@@ -230,15 +230,23 @@ export function operationMessage(
   };
 }
 
+/** An operation in one line. */
+export function operationLine({
+  operation,
+  runs,
+}: {
+  readonly operation: Operation;
+  readonly runs: readonly Run[];
+}): string {
+  return `${code(operation.id)} ${marks[operation.state]} (${tally(operation, runs)}): ${actor(operation.requester)} asked to ${whatOf(operation.params)}, ${date(operation.createdAtMs)}`;
+}
+
 /** Operations in a list, for `/burst ops`. */
 export function operationsMessage(
   items: readonly { readonly operation: Operation; readonly runs: readonly Run[] }[],
 ): Message {
   if (items.length === 0) return { text: 'No operation yet. `/burst provision` asks for workers.' };
-  const lines = items.map(
-    ({ operation, runs }) =>
-      `${code(operation.id)} ${marks[operation.state]} (${tally(operation, runs)}): ${actor(operation.requester)} asked to ${whatOf(operation.params)}, ${date(operation.createdAtMs)}`,
-  );
+  const lines = items.map(operationLine);
   return {
     text: clamp(lines.join('\n'), 3500),
     blocks: [

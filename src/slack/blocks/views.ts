@@ -1,26 +1,10 @@
-/** Modals and the App Home. Pure: data in, view out; what a submit needs travels in private_metadata, at most 3,000 characters. */
-import type { HomeView, KnownBlock, ModalView } from '@slack/types';
+/** Modals. Pure: data in, view out; what a submit needs travels in private_metadata, at most 3,000 characters. */
+import type { KnownBlock, ModalView } from '@slack/types';
 import type { DrainPreview } from '../../domain/drain-plan.ts';
 import type { WorkerPolicy } from '../../domain/policy.ts';
 import type { DestroyPreview, Fleet } from '../../operations/types.ts';
 import { formatHours } from '../../domain/duration.ts';
-import {
-  button,
-  clamp,
-  code,
-  context,
-  count,
-  deadline,
-  escape,
-  fit,
-  foreign,
-  mention,
-  mrkdwn,
-  names,
-  option,
-  plain,
-  section,
-} from './text.ts';
+import { clamp, code, context, count, deadline, fit, foreign, mention, names, option, plain, section } from './text.ts';
 import type { Message } from './text.ts';
 import { fleetLine } from './workers.ts';
 
@@ -313,73 +297,6 @@ export function extendView(
         hint: plain('Whole hours; for example 36h or 3d', 200),
         element: { type: 'plain_text_input', action_id: 'own', max_length: 20, ...own },
       },
-    ],
-  };
-}
-
-const panelButtons: KnownBlock = {
-  type: 'actions',
-  elements: [
-    button('Provision', 'burst:panel:provision', 'provision', { style: 'primary' }),
-    button('List', 'burst:panel:list', 'list'),
-    button('My operations', 'burst:panel:ops', 'ops'),
-    button('Help', 'burst:panel:help', 'help'),
-  ],
-};
-
-/** The panel of `/burst` alone: the fleet in one line, what of theirs expires next, and buttons. */
-export function panelMessage(fleet: Fleet, userId: string, nowMs: number): Message {
-  const next = nextOf(fleet, userId);
-  const yours =
-    next === undefined
-      ? 'You have no burst worker.'
-      : `Yours that expires next: ${code(next.name)}, ${deadline(next.expiresAtMs, nowMs)}.`;
-  const text = `${fleetLine(fleet)}\n${yours}`;
-  return { text, blocks: [section(text), panelButtons] };
-}
-function nextOf(fleet: Fleet, userId: string): { readonly name: string; readonly expiresAtMs: number } | undefined {
-  return fleet.workers
-    .flatMap(({ name, owner, expiresAtMs }) =>
-      owner === userId && expiresAtMs !== undefined ? [{ name, expiresAtMs }] : [],
-    )
-    .sort((a, b) => a.expiresAtMs - b.expiresAtMs)[0];
-}
-
-/** The App Home; `fleet` undefined when it could not be read, with the reason in `problem`. */
-export function homeView(
-  fleet: Fleet | undefined,
-  problem: string | undefined,
-  userId: string,
-  nowMs: number,
-): HomeView {
-  if (fleet === undefined)
-    return {
-      type: 'home',
-      blocks: [section(`:warning: ${escape(problem ?? 'The fleet could not be read.')}`), panelButtons],
-    };
-  const burst = fleet.workers.filter((worker) => worker.type === 'burst');
-  const own = burst.filter((worker) => worker.owner === userId);
-  const line = (worker: (typeof burst)[number]): KnownBlock =>
-    section(
-      `${code(worker.name)} ${worker.status.replace('_', ' ')}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}`,
-    );
-  return {
-    type: 'home',
-    blocks: [
-      { type: 'header', text: plain('Burst workers', 150) },
-      section(fleetLine(fleet)),
-      panelButtons,
-      { type: 'divider' },
-      section(
-        own.length === 0
-          ? 'You have no burst worker.'
-          : `*Yours*: ${names(
-              own.map((worker) => worker.name),
-              10,
-            )}`,
-      ),
-      ...fit(burst.map(line), 60, 30_000),
-      { type: 'context', elements: [mrkdwn('`/burst help` says what can be done.')] },
     ],
   };
 }

@@ -1,5 +1,5 @@
 /** The worker list, a worker's details, the fleet line. Pure. */
-import type { KnownBlock, PlainTextOption, RichTextBlock, StaticSelect, TableBlock } from '@slack/types';
+import type { KnownBlock, Overflow, PlainTextOption, RichTextBlock, StaticSelect, TableBlock } from '@slack/types';
 import type { Resources, WorkerDetails, WorkerStatus, WorkerView } from '../../domain/worker.ts';
 import type { Fleet } from '../../operations/types.ts';
 import {
@@ -23,7 +23,7 @@ import {
 import type { Message } from './text.ts';
 
 const PAGE = 10;
-const statusText: Readonly<Record<WorkerStatus, string>> = {
+export const statusText: Readonly<Record<WorkerStatus, string>> = {
   ready: ':large_green_circle: ready',
   busy: ':large_blue_circle: busy',
   draining: ':large_yellow_circle: draining',
@@ -71,19 +71,36 @@ function ownerCell(owner: string | undefined): RichTextBlock | { type: 'raw_text
     : raw(owner ?? '–');
 }
 
-/** A menu of what can be done with these burst workers; values are `verb|name`. */
+const MOST_VALUE = 150;
+function verbsOf(worker: WorkerView, mayAct: boolean): PlainTextOption[] {
+  const verbs: readonly (readonly [string, string])[] = mayAct
+    ? [
+        ['Details', 'details'],
+        ['Extend…', 'extend'],
+        ['Drain…', 'drain'],
+        ['Destroy…', 'destroy'],
+      ]
+    : [['Details', 'details']];
+  // A value that Slack would not take whole would name another worker.
+  return verbs.flatMap(([text, verb]) => {
+    const value = `${verb}|${worker.name}`;
+    return value.length > MOST_VALUE ? [] : [option(text, value)];
+  });
+}
+/** The menu of one burst worker for its line; values are `verb|name`. */
+export function workerMenu(worker: WorkerView, mayAct: boolean): Overflow | undefined {
+  const options = verbsOf(worker, mayAct);
+  return options.length === 0 ? undefined : { type: 'overflow', action_id: 'burst:worker', options };
+}
+/** A menu of what can be done with these burst workers. */
 function actOn(workers: readonly WorkerView[]): StaticSelect | undefined {
   const groups = workers
     .filter((worker) => worker.type === 'burst')
     .map((worker): { label: ReturnType<typeof plain>; options: PlainTextOption[] } => ({
       label: plain(worker.name),
-      options: [
-        option('Details', `details|${worker.name}`),
-        option('Extend…', `extend|${worker.name}`),
-        option('Drain…', `drain|${worker.name}`),
-        option('Destroy…', `destroy|${worker.name}`),
-      ],
-    }));
+      options: verbsOf(worker, true),
+    }))
+    .filter(({ options }) => options.length > 0);
   if (groups.length === 0) return undefined;
   return { type: 'static_select', action_id: 'burst:worker', placeholder: plain('Act on…'), option_groups: groups };
 }

@@ -1,4 +1,4 @@
-import { panelMessage } from '../blocks/views.ts';
+import { panelMessage } from '../blocks/home.ts';
 import type { Command } from './types.ts';
 
 export const panel: Command = {

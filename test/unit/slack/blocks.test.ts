@@ -6,7 +6,8 @@ import { alertMessage, warningMessage } from '../../../src/slack/blocks/notices.
 import { operationMessage, operationsMessage } from '../../../src/slack/blocks/operation.ts';
 import { clamp, escape } from '../../../src/slack/blocks/text.ts';
 import type { Message } from '../../../src/slack/blocks/text.ts';
-import { destroyView, drainView, homeView, panelMessage, provisionView } from '../../../src/slack/blocks/views.ts';
+import { homeView, panelMessage } from '../../../src/slack/blocks/home.ts';
+import { destroyView, drainView, provisionView } from '../../../src/slack/blocks/views.ts';
 import { detailsMessage, listMessage } from '../../../src/slack/blocks/workers.ts';
 import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
@@ -134,8 +135,16 @@ describe('with absurd values', () => {
     expect(JSON.stringify(view).length).toBeLessThan(250_000);
   });
   test('the home tab stays within what Slack takes', () => {
-    expect(validateBlocks(homeView(fleet(300), undefined, 'U1', T).blocks, 'home')).toEqual([]);
-    expect(validateBlocks(homeView(undefined, nasty.slice(0, 900), 'U1', T).blocks, 'home')).toEqual([]);
+    const running = Array.from({ length: 40 }, () => ({ operation: absurdOperation, runs }));
+    const facts = { userId: 'U1', role: 'admin', running, channels: [] } as const;
+    for (const view of [
+      homeView({ ...facts, fleet: fleet(300) }, T),
+      homeView({ ...facts, fleet: undefined }, T),
+      homeView({ userId: 'U1', refusal: nasty, channels: many(20) }, T),
+    ]) {
+      expect(validateBlocks(view.blocks, 'home')).toEqual([]);
+      expect(JSON.stringify(view).length).toBeLessThan(250_000);
+    }
   });
 });
 

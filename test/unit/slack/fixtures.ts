@@ -174,7 +174,9 @@ export class FakeOperations implements Operations {
   async retry(id: string, request: Request): Promise<Accepted> {
     return this.#accept('retry', (await this.operation(id)).operation.params, request);
   }
+  looks = 0;
   async fleet(filter: Parameters<Operations['fleet']>[0] = {}): Promise<Fleet> {
+    this.looks++;
     const failure = this.failures.get('fleet');
     if (failure !== undefined) throw failure;
     const found = this.list.filter((item) => filter.owner === undefined || item.owner === filter.owner);

@@ -37,6 +37,10 @@ export type Harness = {
   click(user: string, message: PageMessage, actionId: string, choose?: string): Promise<void>;
   /** A click that the message does not offer: a forged or outdated one. */
   press(user: string, message: PageMessage, actionId: string, value: string): Promise<void>;
+  /** Opens the App Home. */
+  home(user: string, text: RegExp): Promise<PageView>;
+  /** A click in a view (the App Home or a form). */
+  clickView(user: string, view: PageView, action: Record<string, unknown>, values?: ViewStateValues): Promise<void>;
   submit(user: string, view: PageView, state: ViewStateValues): Promise<Record<string, unknown>>;
 };
 
@@ -135,6 +139,26 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
       const container = { type: 'message', channel: message.channel, ts: message.ts };
       const action = { type: 'button', action_id: actionId, block_id: 'b', value };
       expect(await send('/action', { user, container, action })).toEqual({ ok: true });
+    },
+    async home(user, text) {
+      expect(await send('/home/open', { user })).toEqual({ ok: true });
+      return found(
+        async () => {
+          const { home } = await state(user);
+          return home !== undefined && text.test(JSON.stringify(home)) ? home : undefined;
+        },
+        async () => (await state(user)).home,
+      );
+    },
+    async clickView(user, view, action, values) {
+      const container = { type: 'view', viewId: view.id };
+      const sent = {
+        user,
+        container,
+        action: { block_id: 'b', ...action },
+        ...(values === undefined ? {} : { state: values }),
+      };
+      expect(await send('/action', sent)).toEqual({ ok: true });
     },
     submit: (user, view, values) => send('/view/submit', { user, viewId: view.id, state: values }),
   };

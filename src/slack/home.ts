@@ -1,0 +1,140 @@
+/**
+ * The App Home of those who have it open. Invariants: what a person sees there respects their role now; an open tab is at
+ * most 10 s behind the world, and nothing is sent when nothing changed.
+ */
+import { createHash } from 'node:crypto';
+import type { HomeView } from '@slack/types';
+import type { AccessPolicy } from '../domain/policy.ts';
+import type { Fleet, Operations } from '../operations/types.ts';
+import type { Clock } from '../ports/clock.ts';
+import { isBurstError } from '../domain/errors.ts';
+import type { Log } from './basics.ts';
+import { homeView } from './blocks/home.ts';
+import type { HomeFacts, Listed } from './blocks/home.ts';
+import type { Clients } from './clients.ts';
+import { RateLimited, createLimits } from './clients.ts';
+import { retryAfterSeconds } from './errors.ts';
+import type { Gate } from './gate.ts';
+
+const REFRESH_MS = 10_000;
+const LOOK_EVERY_MS = 1000;
+/** Slack does not tell when a tab is closed: it counts as open for so long after it was last opened or used. */
+const OPEN_MS = 15 * 60_000;
+const MOST_OPEN = 500;
+/** Tabs sent in one round: Slack takes about 100 a minute. */
+const MOST_AT_ONCE = 15;
+const MOST_OPERATIONS = 30;
+
+export type HomeOptions = {
+  readonly clients: Pick<Clients, 'home'>;
+  readonly gate: Pick<Gate, 'standing' | 'require'>;
+  readonly operations: Pick<Operations, 'fleet' | 'recent'>;
+  readonly access: AccessPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+export interface Home {
+  /** The tab was opened: draws it at once and keeps it current. */
+  opened(userId: string): Promise<void>;
+  /** Another tab was opened instead. */
+  closed(userId: string): void;
+  /** Something was done in it: it counts as open for a while longer. */
+  used(userId: string): void;
+  start(): void;
+  stop(): Promise<void>;
+}
+type Tab = { untilMs: number; atMs: number; digest: string };
+type World = { readonly fleet: Fleet | undefined; readonly running: readonly Listed[] };
+
+export function createHome(options: HomeOptions): Home {
+  const { clients, gate, operations, clock, log } = options;
+  const limits = createLimits(clock, retryAfterSeconds);
+  const tabs = new Map<string, Tab>();
+  let stopping = false;
+  let wake = new AbortController();
+  let loop: Promise<void> | undefined;
+
+  const look = async (): Promise<World> => {
+    const [fleet, recent] = await Promise.all([
+      operations.fleet().catch((error: unknown) => {
+        log.warn({ error: String(error) }, 'the fleet could not be read for the home tab');
+        return undefined;
+      }),
+      operations.recent({ limit: MOST_OPERATIONS }).catch((): readonly Listed[] => []),
+    ]);
+    return { fleet, running: recent.filter(({ operation }) => ['running', 'stuck'].includes(operation.state)) };
+  };
+  const draw = async (userId: string, world: World): Promise<HomeView> => {
+    const standing = await gate.standing({ by: { kind: 'slack', userId } });
+    const facts: HomeFacts = standing.ok
+      ? { userId, role: standing.role, ...world, channels: options.access.channels }
+      : { userId, refusal: `${standing.text}. ${standing.hint}`, channels: options.access.channels };
+    return homeView(facts, clock.now());
+  };
+  const publish = async (userId: string, tab: Tab, world: World): Promise<void> => {
+    const view = await draw(userId, world);
+    const digest = createHash('sha256').update(JSON.stringify(view)).digest('hex');
+    tab.atMs = clock.now();
+    if (digest === tab.digest) return;
+    await limits.within('views.publish', () => clients.home.views.publish({ user_id: userId, view }));
+    tab.digest = digest;
+  };
+  const round = async (): Promise<void> => {
+    const now = clock.now();
+    for (const [userId, tab] of tabs) if (tab.untilMs < now) tabs.delete(userId);
+    const due = [...tabs].filter(([, tab]) => now - tab.atMs >= REFRESH_MS).sort(([, a], [, b]) => a.atMs - b.atMs);
+    if (due.length === 0) return;
+    const world = await look();
+    for (const [userId, tab] of due.slice(0, MOST_AT_ONCE))
+      try {
+        await publish(userId, tab, world);
+      } catch (error) {
+        tab.atMs = clock.now();
+        if (error instanceof RateLimited) return;
+        log.warn({ userId, error: String(error) }, 'the home tab could not be published');
+      }
+  };
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      wake = new AbortController();
+      const { signal } = wake;
+      if (tabs.size === 0)
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+      if (stopping) return;
+      await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
+    }
+  };
+  return {
+    async opened(userId) {
+      const now = clock.now();
+      if (tabs.size >= MOST_OPEN) tabs.delete([...tabs.keys()][0] ?? '');
+      const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '' };
+      tabs.delete(userId);
+      tabs.set(userId, tab);
+      wake.abort(new Error('opened'));
+      try {
+        // Audits a refusal; what is shown is decided again when it is drawn.
+        await gate.require({ by: { kind: 'slack', userId } }, 'viewer', 'home');
+      } catch (error) {
+        if (!isBurstError(error)) throw error;
+      }
+      await publish(userId, tab, await look());
+    },
+    closed: (userId) => void tabs.delete(userId),
+    used(userId) {
+      const tab = tabs.get(userId);
+      if (tab !== undefined) tab.untilMs = clock.now() + OPEN_MS;
+    },
+    start() {
+      stopping = false;
+      loop ??= run();
+    },
+    async stop() {
+      stopping = true;
+      wake.abort(new Error('stopped'));
+      await loop;
+      loop = undefined;
+    },
+  };
+}
