@@ -40,6 +40,7 @@ const record = (h: Harness, removedAtMs?: number) =>
         vmId: '105',
         vmHost: 'pve1',
         nodeUid: undefined,
+        ownerTag: 'burst-test',
         owner: by,
         channelId: undefined,
         operationId: 'op0',
