@@ -122,7 +122,8 @@ export function demoRule(api: Api): (change: Change) => void {
       !counted.has(uid) &&
       isBurst(object) &&
       isReady(object) &&
-      (object as NodeObject).spec?.unschedulable !== true
+      (object as NodeObject).spec?.unschedulable !== true &&
+      !(object as NodeObject).spec?.taints?.some((taint) => taint.effect !== 'PreferNoSchedule')
     ) {
       counted.add(uid);
       scale(replicasForANode);
