@@ -107,8 +107,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     if (!own(host) || (origin !== undefined && !own(/^http:\/\/([^/]+)$/.exec(origin)?.[1])))
       return void res.status(403).json({ ok: false, error: 'This address serves its own page only.' });
     res.set({
-      'content-security-policy':
-        "default-src 'self'; img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'",
+      'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cache-control': 'no-cache',

@@ -34,7 +34,7 @@ export function App() {
   const { slack, world, connected, skewMs, refresh } = useSandbox(user, onUnknownUser);
   const [place, setPlace] = useState<Place>();
   const [thread, setThread] = useState<string>();
-  const [showWorld, setShowWorld] = useState(true);
+  const [showWorld, setShowWorld] = useState(() => window.innerWidth > 1100);
   const [toast, setToast] = useState('');
   const [seen, setSeen] = useState<Record<string, string>>({});
   const [homeEdited, setHomeEdited] = useState<Edited>({});
@@ -278,11 +278,21 @@ export function App() {
         {showWorld && (
           <aside className="world" aria-labelledby="world-title" tabIndex={0}>
             <h2 id="world-title">Outside world</h2>
+            <button
+              type="button"
+              className="icon-button world-close"
+              aria-label="Close outside world"
+              onClick={() => setShowWorld(false)}
+            >
+              <span aria-hidden="true">✕</span>
+            </button>
             {world ? <World world={world} skewMs={skewMs} onChanged={refresh} /> : <p className="muted">Loading…</p>}
           </aside>
         )}
       </div>
-      {modal && <Modal key={modal.id} user={user} view={modal} depth={slack.modals.length} onChanged={refresh} />}
+      {slack.modals.map((view, i) => (
+        <Modal key={view.id} user={user} view={view} top={view === modal} depth={i + 1} onChanged={refresh} />
+      ))}
       {toast !== '' && (
         <div role="alert" className="toast">
           {toast}

@@ -60,7 +60,12 @@ export function BlocksSurface(props: {
             <Text of={waiting.confirm['text']} />
           </div>
           <div className="dialog-foot">
-            <button type="button" className="button" onClick={() => setWaiting(undefined)}>
+            <button
+              type="button"
+              className="button"
+              {...(str(waiting.confirm['style']) === 'danger' ? { 'data-autofocus': '' } : {})}
+              onClick={() => setWaiting(undefined)}
+            >
               {plain(textOf(waiting.confirm['deny']) || 'Cancel')}
             </button>
             <button
@@ -83,7 +88,7 @@ export function BlocksSurface(props: {
 const levels: Record<string, [string, string]> = {
   info: ['ℹ', 'Information'],
   warning: ['⚠', 'Warning'],
-  error: ['⛔', 'Error'],
+  error: ['✕', 'Error'],
   success: ['✓', 'Success'],
   default: ['•', 'Note'],
 };
@@ -255,7 +260,7 @@ function Task({ task }: { task: Rec }) {
       <div className="grow">
         <div className="task-title">
           {plain(str(task['title']))}
-          <span className="hidden">{` (${statuses[status]?.[1] ?? ''})`}</span>
+          <span className="task-word">{statuses[status]?.[1] ?? ''}</span>
         </div>
         {task['details'] !== undefined && (
           <div className="muted">

@@ -1,26 +1,24 @@
 import { useContext, useId, useState } from 'react';
 import type { PageSlackState } from '../../contract.ts';
 import { post } from './api.ts';
+import { subCommands } from './hints.ts';
 import { escapeText } from './mrkdwn.ts';
 import { ReaderContext } from './text.tsx';
 
-type Suggestion = { insert: string; title: string; description: string };
+type Suggestion = { insert: string; title: string; usage: string; description: string };
 
-/** Slash commands that the typed text may become; once the command stands, the words its usage hint names. */
+/** Slash commands that the typed text may become; once the command stands, the words that may follow it. */
 export function suggestionsFor(text: string, commands: PageSlackState['commands']): Suggestion[] {
   const [, name = '', space = '', word = ''] = /^(\/\S*)(\s*)(\S*)$/.exec(text) ?? [];
   if (name === '') return [];
   if (space === '')
     return commands
       .filter((c) => c.command.startsWith(name))
-      .map((c) => ({ insert: `${c.command} `, title: `${c.command} ${c.usageHint}`, description: c.description }));
-  const hint = commands.find((c) => c.command === name)?.usageHint ?? '';
-  return hint
-    .replace(/[[\]]/g, '')
-    .split('|')
-    .map((s) => s.trim())
-    .filter((s) => /^[a-z]+$/.test(s) && s.startsWith(word) && s !== word)
-    .map((s) => ({ insert: `${name} ${s} `, title: `${name} ${s}`, description: '' }));
+      .map((c) => ({ insert: `${c.command} `, title: c.command, usage: c.usageHint, description: c.description }));
+  if (name !== '/burst' || !commands.some((c) => c.command === name)) return [];
+  return subCommands
+    .filter(([sub]) => sub.startsWith(word) && sub !== word)
+    .map(([sub, usage, description]) => ({ insert: `${name} ${sub} `, title: `${name} ${sub}`, usage, description }));
 }
 
 /** Where one writes: Enter sends, Shift+Enter breaks the line, Tab completes. What failed to be sent stays. */
@@ -40,6 +38,8 @@ export function Composer(props: {
   const [closed, setClosed] = useState(false);
   const [chosen, setChosen] = useState(-1);
   const suggestions = closed || props.threadTs !== undefined ? [] : suggestionsFor(text, props.commands);
+  const typed = /^\/burst\s+(\S+)/.exec(text)?.[1];
+  const usage = props.threadTs === undefined ? subCommands.find(([sub]) => sub === typed) : undefined;
   const mentions = (s: string, form: (id: string, name: string) => string): string =>
     s.replace(/(^|\s)@([a-z0-9._-]+)/gi, (all, before: string, name: string) => {
       const found = users.find((u) => u.name.toLowerCase() === name.toLowerCase());
@@ -79,9 +79,13 @@ export function Composer(props: {
               id={`${id}-${i}`}
               role="option"
               aria-selected={i === chosen}
+              ref={(item) => {
+                if (i === chosen) item?.scrollIntoView({ block: 'nearest' });
+              }}
               onPointerDown={(event) => (event.preventDefault(), take(s))}
             >
-              <strong>{s.title}</strong> <span className="muted">{s.description}</span>
+              <strong>{s.title}</strong> <code className="usage">{s.usage}</code>
+              <span className="muted small suggestion-about">{s.description}</span>
             </li>
           ))}
         </ul>
@@ -111,7 +115,7 @@ export function Composer(props: {
             else if (count > 0 && event.key === 'ArrowUp') setChosen((Math.max(chosen, 0) - 1 + count) % count);
             else if (count > 0 && event.key === 'Escape') setClosed(true);
             else if (count > 0 && event.key === 'Tab' && !event.shiftKey)
-              take(picked ?? suggestions[0] ?? { insert: text, title: '', description: '' });
+              take(picked ?? suggestions[0] ?? { insert: text, title: '', usage: '', description: '' });
             else if (event.key === 'Enter' && !event.shiftKey) {
               if (picked) take(picked);
               else void send();
@@ -130,7 +134,15 @@ export function Composer(props: {
         </button>
       </div>
       <div className="composer-hint muted small">
-        <b>/burst</b> starts a command · <b>Enter</b> sends · <b>Shift+Enter</b> new line
+        {usage ? (
+          <code className="usage">{`/burst ${usage[0]} ${usage[1]}`}</code>
+        ) : props.threadTs !== undefined ? (
+          'Slash commands do not work in threads.'
+        ) : (
+          <>
+            <b>/burst</b> starts a command · <b>Enter</b> sends · <b>Shift+Enter</b> new line
+          </>
+        )}
       </div>
     </div>
   );

@@ -13,6 +13,7 @@ export function Dialog(props: {
   closeLabel?: string;
   children: ReactNode;
   focusKey?: string;
+  hidden?: boolean;
 }) {
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
@@ -32,6 +33,10 @@ export function Dialog(props: {
       inside;
     first?.focus();
   }, [props.focusKey]);
+  const last = useRef<HTMLElement>(undefined);
+  useEffect(() => {
+    if (props.hidden !== true && box.current?.contains(document.activeElement) === false) last.current?.focus();
+  }, [props.hidden]);
   const onKeyDown = (event: React.KeyboardEvent): void => {
     if (event.key === 'Escape') {
       event.stopPropagation();
@@ -52,7 +57,7 @@ export function Dialog(props: {
     }
   };
   return createPortal(
-    <div className="backdrop">
+    <div className="backdrop" hidden={props.hidden}>
       <div
         ref={box}
         role="dialog"
@@ -61,6 +66,7 @@ export function Dialog(props: {
         tabIndex={-1}
         className={`dialog ${props.small === true ? 'small-dialog' : ''}`}
         onKeyDown={onKeyDown}
+        onFocus={(event) => void (last.current = event.target)}
       >
         <div className="dialog-head">
           <h2 id={id}>{props.title}</h2>

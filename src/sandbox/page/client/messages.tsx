@@ -1,6 +1,7 @@
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { PageMessage } from '../../contract.ts';
 import { BlocksSurface } from './blocks.tsx';
+import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
 import { Mrkdwn, ReaderContext } from './text.tsx';
 
@@ -52,7 +53,7 @@ function Message(props: {
       <div className="grow">
         {message.ephemeral && (
           <div className="only-you">
-            <span aria-hidden="true">👁</span> Only visible to you
+            <Icon name="eye" /> Only visible to you
           </div>
         )}
         {head && (
@@ -87,7 +88,7 @@ function Message(props: {
           aria-label={`Reply in thread to ${name} at ${time}`}
           onClick={() => onThread(message.ts)}
         >
-          <span aria-hidden="true">💬</span>
+          <Icon name="reply" />
         </button>
       )}
     </article>

@@ -3,6 +3,7 @@ import type { PageView } from '../../contract.ts';
 import { post } from './api.ts';
 import { BlocksSurface } from './blocks.tsx';
 import { Dialog } from './dialog.tsx';
+import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
 import { plain } from './text.tsx';
@@ -11,11 +12,14 @@ import { plain } from './text.tsx';
 export function Modal({
   user,
   view,
+  top,
   depth,
   onChanged,
 }: {
   user: string;
   view: PageView;
+  /** Those below stay mounted, so that what was entered in them is there on the way back. */
+  top: boolean;
   depth: number;
   onChanged: () => void;
 }) {
@@ -44,7 +48,13 @@ export function Modal({
     onChanged();
   };
   return (
-    <Dialog title={plain(view.title)} closeLabel="Close window" onClose={() => void close(false)} focusKey={view.id}>
+    <Dialog
+      title={plain(view.title)}
+      closeLabel="Close window"
+      onClose={() => void close(false)}
+      focusKey={view.id}
+      hidden={!top}
+    >
       <form
         ref={form}
         noValidate
@@ -57,7 +67,7 @@ export function Modal({
         <div className="dialog-body">
           {failure !== '' && (
             <div role="alert" className="alert error">
-              <span aria-hidden="true">⛔</span> {failure}
+              <Icon name="stop" /> {failure}
             </div>
           )}
           <BlocksSurface

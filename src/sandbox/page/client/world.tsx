@@ -72,7 +72,7 @@ function Node({ node, nowMs }: { node: WorldNode; nowMs: number }) {
   const state = `${node.ready ? 'Ready' : 'Not ready'}${node.unschedulable ? ', cordoned' : ''}`;
   return (
     <li className={`node ${node.type}`}>
-      <details>
+      <details open={node.type === 'burst'}>
         <summary>
           <span className={`dot ${node.ready ? (node.unschedulable ? 'warn' : 'good') : 'bad'}`} aria-hidden="true" />
           <span className="node-name">{node.name}</span>
@@ -159,6 +159,7 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
               <span className="node-state muted small">
                 {`${vm.status} · ${vm.cpus} CPU · ${(vm.memoryMiB / 1024).toFixed(0)} GiB`}
                 {vm.lock !== undefined && ` · locked: ${vm.lock}`}
+                {vm.tags.length > 0 && ` · ${vm.tags.join(', ')}`}
               </span>
               {tasks
                 .filter((task) => task.vmId === String(vm.id))
