@@ -10,6 +10,8 @@ import type { Call, Services, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
 import type { Home } from './home.ts';
+import { CALLBACKS } from './blocks/views.ts';
+import { refreshProvision } from './commands/provision.ts';
 import { handleSubmit } from './submits.ts';
 
 const commandBody = z.looseObject({
@@ -25,13 +27,22 @@ const userSchema = z.looseObject({
   username: z.string().optional(),
   name: z.string().optional(),
 });
+const viewSchema = z.looseObject({
+  id: z.string(),
+  type: z.string().optional(),
+  hash: z.string().optional(),
+  callback_id: z.string().optional(),
+  private_metadata: z.string().default(''),
+  state: z.looseObject({ values: z.unknown() }).optional(),
+});
+const fieldBody = z.looseObject({ view: viewSchema.optional() });
 const actionBody = z.looseObject({
   user: userSchema,
   trigger_id: z.string().default(''),
   response_url: z.string().optional(),
   channel: z.looseObject({ id: z.string() }).optional(),
   container: z.looseObject({ is_ephemeral: z.boolean().optional(), message_ts: z.string().optional() }).optional(),
-  view: z.looseObject({ id: z.string(), type: z.string().optional() }).optional(),
+  view: viewSchema.optional(),
   actions: z
     .array(
       z.looseObject({
@@ -111,7 +122,7 @@ export function registerListeners(
     const reply = answers({
       userId,
       channelId,
-      respond: url === undefined ? undefined : (respond),
+      respond: url === undefined ? undefined : respond,
       replaceOriginal: false,
     });
     const by = actorOf(userId, parsed.data.user_name);
@@ -144,8 +155,18 @@ export function registerListeners(
     };
     await track(guard('action', reply, () => clicks(click, call)));
   });
-  // Changes of form fields arrive as actions too; they only need an ack.
-  app.action(/^(?!burst:)/, async ({ ack }) => ack());
+  // Changes of form fields arrive as actions too; the provision form adds up what is asked for as it is chosen.
+  app.action(/^(?!burst:)/, async ({ ack, body }) => {
+    await ack();
+    const view = fieldBody.safeParse(body).data?.view;
+    if (view?.callback_id !== CALLBACKS.provision) return;
+    const { id, hash, private_metadata: metadata, state } = view;
+    await track(
+      refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services).catch((error: unknown) =>
+        log.info({ error: String(error) }, 'a form could not be brought up to date'),
+      ),
+    );
+  });
 
   app.view(/.*/, async (args) => {
     const { body } = args;

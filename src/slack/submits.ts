@@ -1,31 +1,17 @@
 /** Modal submissions. Invariant: the ack comes first; what was typed is kept when something is wrong. */
 import type { ModalView } from '@slack/types';
-import { z } from 'zod';
 import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
-import { parseHours, formatHours } from '../domain/duration.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
 import { code, escape } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
-import { CALLBACKS, extendView, messageView, noteView, provisionView } from './blocks/views.ts';
-import type { ProvisionTyped } from './blocks/views.ts';
+import { provisionView } from './blocks/provision.ts';
+import type { ProvisionTyped } from './blocks/provision.ts';
+import { CALLBACKS, extendView, messageView, noteView } from './blocks/views.ts';
+import { hoursOf, provisionTyped, readForm } from './forms.ts';
 import type { Services, SlackActor } from './call.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
-
-const metadataSchema = z.object({
-  channelId: z.string().optional(),
-  operationId: z.string().optional(),
-  workers: z.array(z.string()).default([]),
-  fingerprints: z.record(z.string(), z.string()).default({}),
-  drainFirst: z.boolean().default(true),
-});
-const elementSchema = z.looseObject({
-  value: z.string().nullish(),
-  selected_option: z.looseObject({ value: z.string() }).nullish(),
-  selected_options: z.array(z.looseObject({ value: z.string() })).nullish(),
-});
-const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
 
 export type Submit = {
   readonly by: SlackActor;
@@ -42,20 +28,13 @@ const failure = (error: BurstError): Message => errorMessage(error);
 
 /** Serves one submission to its end; unknown forms are acknowledged with a note. */
 export async function handleSubmit(submit: Submit, services: Services): Promise<void> {
-  const metadata = metadataSchema.safeParse(parse(submit.metadata));
-  const values = valuesSchema.safeParse(submit.values ?? {});
-  if (!metadata.success || !values.success) {
+  const form = readForm(submit.metadata, submit.values);
+  if (form === undefined) {
     await submit.ack({ view: noteView('Burst', 'This form is from another version of Burst. Nothing was done.') });
     return;
   }
-  const value = (id: string): string | undefined => {
-    const element = values.data[id]?.[id];
-    const text = element?.selected_option?.value ?? element?.value ?? undefined;
-    return text === undefined || text.trim() === '' ? undefined : text.trim();
-  };
-  const ticked = (id: string): boolean =>
-    (values.data[id]?.[id]?.selected_options ?? []).some((item) => item.value === id);
-  const { channelId, workers, fingerprints, drainFirst } = metadata.data;
+  const { value, ticked } = form;
+  const { channelId, workers, fingerprints, drainFirst, operationId } = form.metadata;
   const who = { by: submit.by, channelId };
   const request = {
     by: submit.by,
@@ -106,24 +85,24 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
       if (size === undefined || !policy.sizes.has(size))
         errors['size'] = `One of ${[...policy.sizes.keys()].join(', ')}`;
       const own = value('own');
-      const ownHours = own === undefined ? undefined : parseHours(/^\d+$/.test(own) ? `${own}h` : own);
+      const ownHours = own === undefined ? undefined : hoursOf(own);
       const ttlHours = own === undefined ? Number(value('ttl') ?? policy.defaultTtlHours) : ownHours;
-      if (ttlHours === undefined || !(ttlHours >= policy.minTtlHours && ttlHours <= policy.maxTtlHours))
+      if (
+        ttlHours === undefined ||
+        !Number.isInteger(ttlHours) ||
+        ttlHours < policy.minTtlHours ||
+        ttlHours > policy.maxTtlHours
+      )
         errors[own === undefined ? 'ttl' : 'own'] =
-          `From ${formatHours(policy.minTtlHours)} to ${formatHours(policy.maxTtlHours)}; for example 36h or 3d`;
+          `From ${policy.minTtlHours} to ${policy.maxTtlHours} whole hours; for example 36h or 3d`;
       if (Object.keys(errors).length > 0) return submit.ack({ errors });
-      const reason = value('reason');
-      const typed: ProvisionTyped = {
-        count,
-        ...(size === undefined ? {} : { size }),
-        ...(ttlHours === undefined ? {} : { ttlHours }),
-        ...(reason === undefined ? {} : { reason }),
-      };
+      const typed: ProvisionTyped = provisionTyped(form);
+      const { ownTtl: _own, ...wanted } = typed;
       return work(
         'Provision workers',
         async () => {
           await services.gate.require(who, 'operator', 'provision');
-          return acceptedMessage(await services.operations.provision({ ...request, ...typed, count }));
+          return acceptedMessage(await services.operations.provision({ ...request, ...wanted, count }));
         },
         async (error) => {
           if (error.code === 'forbidden') return undefined;
@@ -170,7 +149,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     }
     case CALLBACKS.extend: {
       const own = value('own');
-      const hours = own === undefined ? Number(value('ttl') ?? NaN) : parseHours(/^\d+$/.test(own) ? `${own}h` : own);
+      const hours = own === undefined ? Number(value('ttl') ?? NaN) : hoursOf(own);
       if (hours === undefined || !Number.isInteger(hours) || hours < 1 || hours > services.workers.maxTtlHours)
         return submit.ack({
           errors: {
@@ -204,7 +183,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
         await services.gate.require(who, 'admin', 'force', worker);
         const { operation } = await services.operations.force({
           ...request,
-          operationId: metadata.data.operationId ?? '',
+          operationId: operationId ?? '',
           worker,
           ...(reason === undefined ? {} : { reason }),
         });
@@ -215,13 +194,5 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     }
     default:
       return submit.ack({ view: noteView('Burst', 'This form is not known any more. Nothing was done.') });
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return text === '' ? {} : (JSON.parse(text) as unknown);
-  } catch {
-    return undefined;
   }
 }

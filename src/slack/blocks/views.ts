@@ -2,11 +2,10 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import type { DrainPreview } from '../../domain/drain-plan.ts';
 import type { WorkerPolicy } from '../../domain/policy.ts';
-import type { DestroyPreview, Fleet } from '../../operations/types.ts';
+import type { DestroyPreview } from '../../operations/types.ts';
 import { formatHours } from '../../domain/duration.ts';
-import { clamp, code, context, count, deadline, fit, foreign, mention, names, option, plain, section } from './text.ts';
+import { code, context, count, deadline, fit, foreign, mention, names, option, plain, section } from './text.ts';
 import type { Message } from './text.ts';
-import { fleetLine } from './workers.ts';
 
 export const CALLBACKS = {
   provision: 'burst:view:provision',
@@ -15,7 +14,7 @@ export const CALLBACKS = {
   extend: 'burst:view:extend',
   force: 'burst:view:force',
 } as const;
-const title = (text: string): ModalView['title'] => plain(text, 24);
+export const title = (text: string): ModalView['title'] => plain(text, 24);
 /** What the modals carry from opening to submit. */
 export type Metadata = {
   readonly channelId?: string;
@@ -33,118 +32,6 @@ export const noteView = (heading: string, text: string): ModalView => ({
 });
 /** A modal that shows a message (an error, say) instead of a form; suggestions to run are left to its text. */
 export const messageView = (heading: string, message: Message): ModalView => noteView(heading, message.text);
-
-export type ProvisionTyped = {
-  readonly count?: number;
-  readonly size?: string;
-  readonly ttlHours?: number;
-  readonly ownTtl?: string;
-  readonly reason?: string;
-};
-const presets = [1, 4, 8, 12, 24, 48, 72, 168];
-
-/** The provision form, with what was typed before and what was wrong with it. */
-export function provisionView(
-  policy: WorkerPolicy,
-  fleet: Fleet | undefined,
-  metadata: Metadata,
-  typed: ProvisionTyped = {},
-  problem?: string,
-): ModalView {
-  const sizes = [...policy.sizes.values()].slice(0, 100);
-  const sizeOptions = sizes.map((size) => ({
-    ...option(`${size.name}: ${size.cpus} CPU, ${size.memoryGiB} GiB memory, ${size.diskGiB} GiB disk`, size.name),
-  }));
-  const hours = [
-    ...new Set([...presets.filter((h) => h >= policy.minTtlHours && h <= policy.maxTtlHours), policy.defaultTtlHours]),
-  ].sort((a, b) => a - b);
-  const ttlOptions = hours.map((h) => option(formatHours(h), String(h)));
-  const wantedTtl = typed.ttlHours ?? policy.defaultTtlHours;
-  const initialTtl =
-    ttlOptions.find((item) => item.value === String(wantedTtl)) ??
-    ttlOptions.find((item) => item.value === String(policy.defaultTtlHours));
-  const ownTtl =
-    typed.ownTtl ??
-    (typed.ttlHours !== undefined && !hours.includes(typed.ttlHours) ? `${typed.ttlHours}h` : undefined);
-  const initialSize = sizeOptions.find((item) => item.value === (typed.size ?? policy.defaultSize));
-  const room = fleet === undefined ? undefined : Math.max(0, fleet.maxBurstWorkers - fleet.burstCount);
-  const blocks: KnownBlock[] = [
-    ...(problem === undefined ? [] : [section(problem)]),
-    ...(fleet === undefined ? [] : [section(`${fleetLine(fleet)} Room for ${room ?? 0} more.`)]),
-    {
-      type: 'input',
-      block_id: 'count',
-      label: plain(`How many (at most ${policy.maxPerRequest} at once)`),
-      element: {
-        type: 'number_input',
-        action_id: 'count',
-        is_decimal_allowed: false,
-        min_value: '1',
-        max_value: String(policy.maxPerRequest),
-        initial_value: String(Math.min(policy.maxPerRequest, Math.max(1, typed.count ?? 1))),
-      },
-    },
-    {
-      type: 'input',
-      block_id: 'size',
-      label: plain('Size'),
-      element: {
-        type: 'static_select',
-        action_id: 'size',
-        options: sizeOptions,
-        ...(initialSize === undefined ? {} : { initial_option: initialSize }),
-      },
-    },
-    {
-      type: 'input',
-      block_id: 'ttl',
-      label: plain('Lifetime'),
-      element: {
-        type: 'static_select',
-        action_id: 'ttl',
-        options: ttlOptions,
-        ...(initialTtl === undefined ? {} : { initial_option: initialTtl }),
-      },
-    },
-    {
-      type: 'input',
-      block_id: 'own',
-      optional: true,
-      label: plain('Or another lifetime'),
-      hint: plain(
-        `${formatHours(policy.minTtlHours)} to ${formatHours(policy.maxTtlHours)}; for example 36h or 3d`,
-        200,
-      ),
-      element: {
-        type: 'plain_text_input',
-        action_id: 'own',
-        max_length: 20,
-        ...(ownTtl === undefined ? {} : { initial_value: clamp(ownTtl, 20) }),
-      },
-    },
-    {
-      type: 'input',
-      block_id: 'reason',
-      optional: true,
-      label: plain('Reason'),
-      element: {
-        type: 'plain_text_input',
-        action_id: 'reason',
-        max_length: 300,
-        ...(typed.reason === undefined ? {} : { initial_value: clamp(typed.reason, 300) }),
-      },
-    },
-  ];
-  return {
-    type: 'modal',
-    callback_id: CALLBACKS.provision,
-    title: title('Provision workers'),
-    submit: plain('Provision', 24),
-    close: plain('Cancel', 24),
-    private_metadata: JSON.stringify(metadata),
-    blocks,
-  };
-}
 
 /** What a drain of one worker would do. */
 export function previewBlocks(preview: DrainPreview): KnownBlock[] {

@@ -4,9 +4,11 @@ import type { Accepted } from '../../operations/types.ts';
 import { code, date, mention } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
 import { errorMessage } from '../blocks/errors.ts';
-import { messageView, noteView, provisionView } from '../blocks/views.ts';
+import { provisionView } from '../blocks/provision.ts';
+import { messageView, noteView } from '../blocks/views.ts';
 import { openLoading, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
+import { provisionTyped, readForm } from '../forms.ts';
 import { nearest } from '../nearest.ts';
 import type { Command } from './types.ts';
 
@@ -32,6 +34,28 @@ export async function openProvision(call: Call, services: Services): Promise<voi
     if (!(error instanceof BurstError)) throw error;
     await fill(messageView('Provision workers', errorMessage(error)));
   }
+}
+
+/** Brings the sums of an open provision form up to date with what stands in it; a form that changed meanwhile is left. */
+export async function refreshProvision(
+  open: {
+    readonly viewId: string;
+    readonly hash: string | undefined;
+    readonly metadata: string;
+    readonly values: unknown;
+  },
+  services: Services,
+): Promise<void> {
+  const form = readForm(open.metadata, open.values);
+  if (form === undefined) return;
+  const fleet = await services.operations.fleet().catch(() => undefined);
+  const { channelId } = form.metadata;
+  const metadata = channelId === undefined ? {} : { channelId };
+  await services.clients.reply.views.update({
+    view_id: open.viewId,
+    view: provisionView(services.workers, fleet, metadata, provisionTyped(form)),
+    ...(open.hash === undefined ? {} : { hash: open.hash }),
+  });
 }
 
 export const provision: Command = {

@@ -7,7 +7,8 @@ import { operationMessage, operationsMessage } from '../../../src/slack/blocks/o
 import { clamp, escape } from '../../../src/slack/blocks/text.ts';
 import type { Message } from '../../../src/slack/blocks/text.ts';
 import { homeView, panelMessage } from '../../../src/slack/blocks/home.ts';
-import { destroyView, drainView, provisionView } from '../../../src/slack/blocks/views.ts';
+import { provisionView } from '../../../src/slack/blocks/provision.ts';
+import { destroyView, drainView } from '../../../src/slack/blocks/views.ts';
 import { detailsMessage, listMessage } from '../../../src/slack/blocks/workers.ts';
 import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
