@@ -1,7 +1,7 @@
 /** How refusals and failures are told. */
 import { BurstError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
-import { button, clamp, escape, section } from './text.ts';
+import { MOST_TEXT, button, clamp, code, escape, foreign, section } from './text.ts';
 import type { Message } from './text.ts';
 
 /** A refusal by role; its hint is Slack markup of our own making (who has the role). */
@@ -29,7 +29,8 @@ export function errorMessage(error: BurstError, retryWith?: (suggestion: string)
     ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),
   ];
   const meant = error.suggestions.slice(0, 5);
-  const text = [...lines, ...(meant.length === 0 ? [] : [`Did you mean: ${meant.map(escape).join(', ')}?`])].join('\n');
+  const also = meant.length === 0 ? [] : [`Did you mean: ${meant.map((word) => foreign(word, 80)).join(', ')}?`];
+  const text = clamp([...lines, ...also].join('\n'), MOST_TEXT);
   if (meant.length === 0 || retryWith === undefined) return { text, blocks: [section(text)] };
   return {
     text,
@@ -45,6 +46,6 @@ export function errorMessage(error: BurstError, retryWith?: (suggestion: string)
 
 /** The answer to an error nobody foresaw; `id` is in the log too. */
 export const apology = (id: string): Message => {
-  const text = `:x: Sorry, something unexpected went wrong. Nothing more was done. Error id \`${escape(id)}\`: whoever runs Burst finds it in the log.`;
+  const text = `:x: Sorry, something unexpected went wrong. Nothing more was done. Error id ${code(id)}: whoever runs Burst finds it in the log.`;
   return { text, blocks: [section(text)] };
 };

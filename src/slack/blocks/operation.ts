@@ -5,6 +5,7 @@ import { formatDuration, formatHours } from '../../domain/duration.ts';
 import { livedText } from './thread.ts';
 import type { OperationFacts } from './thread.ts';
 import {
+  MOST_BLOCKS,
   actor,
   button,
   clamp,
@@ -18,6 +19,7 @@ import {
   names,
   richText,
   section,
+  sizeOf,
 } from './text.ts';
 import type { Message } from './text.ts';
 
@@ -96,6 +98,7 @@ function blockedText(run: Run, nowMs: number): string {
 
 const drainKinds: ReadonlySet<Operation['kind']> = new Set(['drain', 'destroy', 'expire']);
 const MOST_FORCIBLE = 5;
+const MOST_VALUE = 1000;
 /** What the buttons of one blocked worker carry. */
 export const blockedValue = (operation: Operation, run: Run): string =>
   JSON.stringify({ operationId: operation.id, worker: run.workerName });
@@ -120,6 +123,7 @@ function buttonsOf(operation: Operation, runs: readonly Run[]): Button[] {
         ]
       : []),
     ...blocked
+      .filter((run) => blockedValue(operation, run).length <= MOST_VALUE)
       .slice(0, MOST_FORCIBLE)
       .map((run, at) =>
         button(
@@ -195,8 +199,8 @@ export function operationMessage(
     ),
     tasks: runs.slice(0, TASKS).map((run): TaskCardBlock => ({
       type: 'task_card',
-      task_id: run.id.slice(0, 255),
-      title: clamp(run.workerName, 150),
+      task_id: run.id.slice(0, 255) || '–',
+      title: clamp(run.workerName, 150) || '–',
       status: taskStatus[run.state],
       details: richText(runLine(run), 200),
     })),
@@ -217,7 +221,7 @@ export function operationMessage(
   const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
   const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run), 200)}`);
   const assemble = (steps: readonly KnownBlock[]): KnownBlock[] => [
-    ...fit([section(state), ...steps, ...notes, foot], 45, 11_000),
+    ...fit([section(state), ...steps, ...notes, foot], 45, MOST_BLOCKS - sizeOf(actions)),
     ...actions,
   ];
   return {

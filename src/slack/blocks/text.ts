@@ -19,6 +19,12 @@ export type Message = {
   readonly fallback?: readonly KnownBlock[];
 };
 
+/** A message's `text` that Slack takes in a post and in an edit alike. */
+export const MOST_TEXT = 3900;
+/** Characters of JSON that the blocks of one message may have; Slack refuses about 13,000. */
+export const MOST_BLOCKS = 12_500;
+export const sizeOf = (blocks: readonly KnownBlock[]): number => JSON.stringify(blocks).length;
+
 /** Escapes Slack's three control characters, which neutralises mentions and links too. */
 export const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -113,13 +119,15 @@ export function names(list: readonly string[], most = 6): string {
   return list.length > most ? `${shown.join(', ')} and ${list.length - most} more` : shown.join(', ');
 }
 export const count = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? '' : 's'}`;
+/** What the note about left-out blocks takes. */
+const LEFT_OUT = 100;
 /** Keeps a message within Slack's number of blocks and a safe size. */
 export function fit(blocks: readonly KnownBlock[], most = 50, characters = 12_000): KnownBlock[] {
   const kept: KnownBlock[] = [];
   let size = 0;
   for (const block of blocks) {
     size += JSON.stringify(block).length;
-    if (kept.length >= most - 1 || size > characters) return [...kept, context('More was left out here.')];
+    if (kept.length >= most - 1 || size > characters - LEFT_OUT) return [...kept, context('More was left out here.')];
     kept.push(block);
   }
   return kept;

@@ -1,16 +1,16 @@
 /** The worker list, a worker's details, the fleet line. Pure. */
 import type { KnownBlock, Overflow, PlainTextOption, RichTextBlock, StaticSelect, TableBlock } from '@slack/types';
-import type { Resources, WorkerDetails, WorkerStatus, WorkerView } from '../../domain/worker.ts';
+import type { Resources, WorkerStatus, WorkerView } from '../../domain/worker.ts';
 import type { Fleet } from '../../operations/types.ts';
 import {
+  MOST_BLOCKS,
+  MOST_TEXT,
   button,
   clamp,
   code,
-  context,
   count,
   date,
   deadline,
-  fields,
   fit,
   foreign,
   left,
@@ -18,6 +18,7 @@ import {
   option,
   plain,
   section,
+  sizeOf,
   utc,
 } from './text.ts';
 import type { Message } from './text.ts';
@@ -29,8 +30,8 @@ export const statusText: Readonly<Record<WorkerStatus, string>> = {
   draining: ':large_yellow_circle: draining',
   not_ready: ':red_circle: not ready',
 };
-const cpu = (value: Resources): string => `${Math.round(value.cpuMillis / 100) / 10}`;
-const memory = (value: Resources): string => `${Math.round(value.memoryMiB / 102.4) / 10}`;
+export const cpu = (value: Resources): string => `${Math.round(value.cpuMillis / 100) / 10}`;
+export const memory = (value: Resources): string => `${Math.round(value.memoryMiB / 102.4) / 10}`;
 const raw = (text: string): { type: 'raw_text'; text: string } => ({
   type: 'raw_text',
   text: clamp(text === '' ? '–' : text, 120),
@@ -113,7 +114,7 @@ export function listMessage(fleet: Fleet, words: string, page: number, nowMs: nu
   const head = `*Workers*${words === '' ? '' : ` (${foreign(words)})`}: ${count(fleet.workers.length, 'worker')}${pages > 1 ? `, page ${at + 1} of ${pages}` : ''}. ${fleetLine(fleet)}`;
   const line = (worker: WorkerView): string =>
     `${code(worker.name)} ${worker.type}, ${statusText[worker.status]}, CPU ${cpu(worker.requested)} of ${cpu(worker.allocatable)}, memory ${memory(worker.requested)} of ${memory(worker.allocatable)} GiB, pods ${worker.requested.pods} of ${worker.allocatable.pods}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
-  const text = clamp([head, ...shown.map(line)].join('\n'), 12_000);
+  const text = clamp([head, ...shown.map(line)].join('\n'), MOST_TEXT);
   const table: TableBlock = {
     type: 'table',
     rows: [
@@ -134,101 +135,16 @@ export function listMessage(fleet: Fleet, words: string, page: number, nowMs: nu
   };
   const menu = actOn(shown);
   const value = (to: number): string => JSON.stringify({ page: to, words: words.slice(0, 200) });
-  const elements = [
+  const paging = [
     ...(at > 0 ? [button('◀ Previous', 'burst:list:previous', value(at - 1))] : []),
     ...(at < pages - 1 ? [button('Next ▶', 'burst:list:next', value(at + 1))] : []),
     button('Refresh', 'burst:list:refresh', value(at)),
-    ...(menu === undefined ? [] : [menu]),
   ];
-  const foot: KnownBlock[] = [{ type: 'actions', elements }];
+  const withMenu: KnownBlock = { type: 'actions', elements: [...paging, ...(menu === undefined ? [] : [menu])] };
+  const foot: KnownBlock = sizeOf([withMenu]) > MOST_BLOCKS / 2 ? { type: 'actions', elements: paging } : withMenu;
   const none = section('No worker matches.');
-  return {
-    text,
-    blocks: [section(head), shown.length === 0 ? none : table, ...foot],
-    fallback: [section(head), ...(shown.length === 0 ? [none] : shown.map((worker) => section(line(worker)))), ...foot],
-  };
-}
-
-/** Everything about one worker. */
-export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
-  const kinds = new Map<string, number>();
-  for (const pod of worker.pods) {
-    const kind = pod.mirror ? 'static' : (pod.controller?.kind ?? 'without a controller');
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  }
-  const { node } = worker;
-  const pairs = (values: Readonly<Record<string, string>>): string =>
-    Object.entries(values)
-      .slice(0, 30)
-      .map(([key, value]) => code(clamp(`${key}=${value}`, 78)))
-      .join(' ') || 'none';
-  const head = `*${foreign(worker.name)}*: ${worker.type} worker, ${statusText[worker.status]}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
-  const when = worker.expiresAtMs === undefined ? 'no deadline' : `deadline ${deadline(worker.expiresAtMs, nowMs)}`;
-  const blocks: KnownBlock[] = [
-    section(head),
-    fields([
-      `*Deadline*\n${worker.expiresAtMs === undefined ? 'none' : deadline(worker.expiresAtMs, nowMs)}`,
-      `*Owner*\n${worker.owner === undefined ? 'none' : mention(worker.owner)}`,
-      `*Size*\n${foreign(worker.size ?? '–')}`,
-      `*Created*\n${date(worker.createdAtMs)}`,
-      `*CPU*\n${cpu(worker.requested)} requested of ${cpu(worker.allocatable)} (capacity ${cpu(worker.capacity)})`,
-      `*Memory*\n${memory(worker.requested)} GiB requested of ${memory(worker.allocatable)} (capacity ${memory(worker.capacity)})`,
-      `*Pods*\n${worker.pods.length} of ${worker.allocatable.pods}: ${[...kinds].map(([kind, number]) => `${number} ${foreign(kind, 40)}`).join(', ') || 'none'}`,
-      `*Addresses*\n${
-        node.addresses
-          .slice(0, 8)
-          .map((address) => `${foreign(address.type, 30)} ${code(address.address)}`)
-          .join('\n') || '–'
-      }`,
-      `*VM*\n${worker.vm === undefined ? 'none known' : `${code(worker.vm.id)} ${foreign(worker.vm.state, 40)}${worker.vm.host === undefined ? '' : ` on ${foreign(worker.vm.host, 60)}`}`}`,
-      `*Operation*\n${worker.operationId === undefined ? '–' : code(worker.operationId)}`,
-    ]),
-    section(
-      `*Conditions*\n${
-        node.conditions
-          .slice(0, 12)
-          .map(
-            (item) =>
-              `${foreign(item.type, 40)}: ${item.status} ${foreign(item.reason, 60)}${item.sinceMs === undefined ? '' : ` since ${date(item.sinceMs)}`}`,
-          )
-          .join('\n') || 'none'
-      }`,
-    ),
-    section(`*Labels*\n${pairs(worker.labels)}`),
-    section(`*Annotations*\n${pairs(worker.annotations)}`),
-    section(
-      `*Taints*\n${
-        node.taints
-          .slice(0, 20)
-          .map((taint) => code(`${taint.key}=${taint.value}:${taint.effect}`))
-          .join(' ') || 'none'
-      }`,
-    ),
-    context(`kubelet ${foreign(node.kubeletVersion, 40)}, ${foreign(node.osImage, 80)}`),
-    section(
-      `*History*\n${
-        worker.history
-          .slice(0, 10)
-          .map((item) => `${date(item.atMs)} ${mention(item.actor)}: ${foreign(item.text)}`)
-          .join('\n') || 'nothing recorded'
-      }`,
-    ),
-  ];
-  const buttons: KnownBlock[] =
-    worker.type === 'burst'
-      ? [
-          {
-            type: 'actions',
-            elements: [
-              button('Extend…', 'burst:worker:extend', worker.name),
-              button('Drain…', 'burst:worker:drain', worker.name),
-              button('Destroy…', 'burst:worker:destroy', worker.name, { style: 'danger' }),
-            ],
-          },
-        ]
-      : [];
-  return {
-    text: `${head}; ${when}; ${count(worker.pods.length, 'pod')}.`,
-    blocks: [...fit(blocks, 45, 11_000), ...buttons],
-  };
+  const sections = [section(head), ...(shown.length === 0 ? [none] : shown.map((worker) => section(line(worker))))];
+  const plainer = [...fit(sections, 45, MOST_BLOCKS - sizeOf([foot]) - 200), foot];
+  const rich = [section(head), shown.length === 0 ? none : table, foot];
+  return { text, blocks: sizeOf(rich) > MOST_BLOCKS ? plainer : rich, fallback: plainer };
 }

@@ -2,7 +2,7 @@ import { namesOf } from '../../domain/words.ts';
 import { BurstError } from '../../domain/errors.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { messageView, noteView } from '../blocks/views.ts';
-import { detailsMessage } from '../blocks/workers.ts';
+import { detailsMessage } from '../blocks/details.ts';
 import { openLoading } from '../call.ts';
 import type { Call, Services } from '../call.ts';
 import type { Command } from './types.ts';

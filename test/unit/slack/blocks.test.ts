@@ -9,7 +9,8 @@ import type { Message } from '../../../src/slack/blocks/text.ts';
 import { homeView, panelMessage } from '../../../src/slack/blocks/home.ts';
 import { provisionView } from '../../../src/slack/blocks/provision.ts';
 import { destroyView, drainView } from '../../../src/slack/blocks/views.ts';
-import { detailsMessage, listMessage } from '../../../src/slack/blocks/workers.ts';
+import { detailsMessage } from '../../../src/slack/blocks/details.ts';
+import { listMessage } from '../../../src/slack/blocks/workers.ts';
 import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
 const nasty = `<!channel> <@U123> & \`tick\` ${'𝕏<&>'.repeat(1500)}`;
