@@ -22,7 +22,10 @@ import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 
 const STOP_WAIT_MS = 10_000;
+/** Without these Burst cannot work. */
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
+/** With these a message whose record was lost in a crash is found again instead of posted twice. */
+const HISTORY_SCOPES = ['channels:history', 'groups:history', 'im:history', 'im:write'];
 
 export type SlackAppOptions = {
   readonly mode:
@@ -166,9 +169,13 @@ export function createSlackApp(options: SlackAppOptions): Chat {
       await trying('slack bot token', async () => {
         const answer = await clients.reply.auth.test();
         const scopes = answer.response_metadata?.scopes;
-        const missing = scopes === undefined ? [] : SCOPES.filter((scope) => !scopes.includes(scope));
+        const without = (wanted: readonly string[]): readonly string[] =>
+          scopes === undefined ? [] : wanted.filter((scope) => !scopes.includes(scope));
+        const missing = without(SCOPES);
         if (missing.length > 0) throw new Error(`missing scopes: ${missing.join(', ')}`);
-        return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs`;
+        const useful = without(HISTORY_SCOPES);
+        const note = useful.length === 0 ? '' : `; without ${useful.join(', ')} a crash may repeat a message`;
+        return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs${note}`;
       });
       if (mode.kind === 'socket')
         await trying('slack app token', async () => {

@@ -163,7 +163,16 @@ describe('manifests/slack/manifest.json', () => {
       },
       oauth_config: {
         scopes: {
-          bot: ['commands', 'chat:write', 'chat:write.public', 'users:read', 'usergroups:read', 'files:write'],
+          bot: [
+            'commands',
+            'chat:write',
+            'chat:write.public',
+            'usergroups:read',
+            'channels:history',
+            'groups:history',
+            'im:history',
+            'im:write',
+          ],
         },
       },
       settings: {
