@@ -12,6 +12,7 @@ export class AccessRefused extends BurstError {
     this.markup = markup;
   }
 }
+const MOST_VALUE = 2000;
 const heads: Partial<Record<ErrorCode, string>> = {
   safety_violation: ':no_entry: Refused by the safety rules.',
   forbidden: ':lock: Not allowed.',
@@ -31,14 +32,19 @@ export function errorMessage(error: BurstError, retryWith?: (suggestion: string)
   const meant = error.suggestions.slice(0, 5);
   const also = meant.length === 0 ? [] : [`Did you mean: ${meant.map((word) => foreign(word, 80)).join(', ')}?`];
   const text = clamp([...lines, ...also].join('\n'), MOST_TEXT);
-  if (meant.length === 0 || retryWith === undefined) return { text, blocks: [section(text)] };
+  // A command that a button could not carry whole would be another command.
+  const runnable =
+    retryWith === undefined
+      ? []
+      : meant.map((word) => ({ word, command: retryWith(word) })).filter(({ command }) => command.length <= MOST_VALUE);
+  if (runnable.length === 0) return { text, blocks: [section(text)] };
   return {
     text,
     blocks: [
       section([...lines, 'Did you mean:'].join('\n')),
       {
         type: 'actions',
-        elements: meant.map((word, index) => button(word, `burst:run:${index}`, retryWith(word))),
+        elements: runnable.map(({ word, command }, index) => button(word, `burst:run:${index}`, command)),
       },
     ],
   };
