@@ -94,6 +94,10 @@ export function createClicks(services: Services): Clicks {
         return cancelOperation(value, call, services);
       case 'retry': {
         const { operation, runs } = await operations.operation(value);
+        if (operation.state === 'running')
+          return call.reply({
+            text: `:information_source: Operation ${code(operation.id)} is under way again already; its message tells how it goes.`,
+          });
         // The generations tell one failure from the next, so that a later retry is another one.
         const generation = runs.reduce((sum, run) => sum + run.generation, 0);
         const kinds: OperationKind[] = operation.kind === 'expire' ? ['destroy'] : [operation.kind];

@@ -85,13 +85,13 @@ export function registerListeners(
   const { log } = services;
   const answers = createAnswers(services.clients, log);
 
-  const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>): Promise<void> => {
+  const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>, typed?: string): Promise<void> => {
     try {
       await act();
     } catch (error) {
       try {
         if (isBurstError(error)) {
-          await reply(errorMessage(error, (suggestion) => suggestion));
+          await reply(errorMessage(error, (suggestion) => suggestion, typed));
           return;
         }
         if (retryAfterSeconds(error) !== undefined) {
@@ -128,7 +128,10 @@ export function registerListeners(
     const by = actorOf(userId, parsed.data.user_name);
     const key = `command ${triggerId === '' ? services.ids.next() : triggerId}`;
     const call: Call = { by, channelId, triggerId, key, reply, replace: reply };
-    await track(guard('command', reply, () => runCommand(unescape(text), call, services)));
+    const typed = unescape(text).trim();
+    await track(
+      guard('command', reply, () => runCommand(typed, call, services), typed === '' ? '' : `/burst ${typed}`),
+    );
   });
 
   app.action(/^burst:/, async ({ ack, body, respond }) => {

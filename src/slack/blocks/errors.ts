@@ -20,13 +20,22 @@ const heads: Partial<Record<ErrorCode, string>> = {
   unknown_outcome: ':warning: Whether this happened is not known yet.',
 };
 
-/** The private answer to a BurstError; suggestions become buttons when they can be run (`retryWith` makes the command). */
-export function errorMessage(error: BurstError, retryWith?: (suggestion: string) => string): Message {
+/** Mistakes that the person can mend in what they typed. */
+const mistakes: ReadonlySet<ErrorCode> = new Set(['invalid_input', 'not_found', 'ambiguous']);
+
+/**
+ * The private answer to a BurstError; suggestions become buttons when they can be run (`retryWith` makes the command).
+ * `typed` is the command as typed, shown with a mistake, because Slack has cleared it.
+ */
+export function errorMessage(error: BurstError, retryWith?: (suggestion: string) => string, typed?: string): Message {
   const head = heads[error.code] ?? ':x: That did not work.';
   const lines = [
     `${head} ${escape(clamp(error.message, 1200))}`,
     ...(error.left === undefined ? [] : [escape(clamp(error.left, 500))]),
     ...(error.hint === undefined ? [] : [`:bulb: ${escape(clamp(error.hint, 500))}`]),
+    ...(typed !== undefined && typed !== '' && mistakes.has(error.code)
+      ? [`You typed: \`${foreign(typed.replaceAll('`', "'"), 300)}\``]
+      : []),
     ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),
   ];
   const meant = error.suggestions.slice(0, 5);

@@ -24,6 +24,8 @@ import {
 import type { Message } from './text.ts';
 
 const TASKS = 20;
+/** A step's time is told once it is worth telling, ms. */
+const SHOWN_FROM_MS = 10_000;
 /** What was asked for, in words. */
 export function whatOf(params: OperationParams): string {
   switch (params.kind) {
@@ -70,11 +72,15 @@ function tally(operation: Operation, runs: readonly Run[]): string {
   return runs.length === 0 ? '' : `${succeeded} of ${runs.length} ${done}`;
 }
 /** A run in one plain line (not escaped). */
-function runLine(run: Run): string {
+function runLine(run: Run, nowMs: number): string {
   const now = run.state === 'running' || run.state === 'undoing';
   return [
     runWords[run.state],
-    ...(run.progress === '' ? [] : [run.progress]),
+    ...(run.progress === ''
+      ? []
+      : [
+          `${run.progress}${now && nowMs - run.stepSinceMs >= SHOWN_FROM_MS ? `, ${formatDuration(nowMs - run.stepSinceMs)}` : ''}`,
+        ]),
     ...(now && run.cancelRequested && run.state === 'running' ? ['stopping'] : []),
     ...(run.failure === undefined ? [] : [run.failure.message]),
   ].join(': ');
@@ -202,7 +208,7 @@ export function operationMessage(
       task_id: run.id.slice(0, 255) || '–',
       title: clamp(run.workerName, 150) || '–',
       status: taskStatus[run.state],
-      details: richText(runLine(run), 200),
+      details: richText(runLine(run, nowMs), 200),
     })),
   };
   const reason = operation.reason === '' ? [] : [`Reason: ${foreign(operation.reason, 500)}`];
@@ -211,7 +217,7 @@ export function operationMessage(
     [
       `Operation ${code(operation.id)}`,
       `asked ${date(operation.createdAtMs)}`,
-      operation.endedAtMs === undefined ? 'running' : `took ${took}`,
+      operation.endedAtMs === undefined ? `running for ${took}` : `took ${took}`,
       ...reason,
       ...cancelled,
     ].join(' · '),
@@ -219,7 +225,7 @@ export function operationMessage(
   const notes = [...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
   const elements = buttonsOf(operation, runs);
   const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
-  const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run), 200)}`);
+  const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run, nowMs), 200)}`);
   const assemble = (steps: readonly KnownBlock[]): KnownBlock[] => [
     ...fit([section(state), ...steps, ...notes, foot], 45, MOST_BLOCKS - sizeOf(actions)),
     ...actions,

@@ -77,6 +77,22 @@ test('a post whose record was lost in a crash is found again, not repeated', asy
   h.clock.at += 4000;
   expect(await h.message(vera, /booting/)).toMatchObject({ edited: true });
   expect((await h.state(vera)).messages).toHaveLength(2);
+  // The same for what is said in a thread.
+  crashed = 0;
+  h.store.saveMessage = async (message) => {
+    if (message.ts !== '' && message.key.includes(':details') && crashed++ === 0) throw new Error('killed');
+    await real(message);
+  };
+  h.operations.operations.set('op1', {
+    operation: operation(provisioned, { state: 'succeeded', endedAtMs: T + 1 }),
+    runs: [run(own, { state: 'succeeded', endedAtMs: T + 1 })],
+  });
+  await draw(h);
+  await expect.poll(() => crashed).toBe(1);
+  await h.restart();
+  h.clock.at += 60_000;
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  expect((await h.state(vera)).messages.filter(({ threadTs }) => threadTs !== undefined)).toHaveLength(1);
 });
 
 test('where history may not be read, what may be lost is posted again', async () => {

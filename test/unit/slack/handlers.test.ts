@@ -29,7 +29,7 @@ test('mistakes say what is wrong, and the button of the suggestion runs it', asy
   await h.message(olga, /on its way/);
   expect(h.operations.done).toMatchObject([{ method: 'provision', args: { count: 2, size: 'small', ttlHours: 4 } }]);
   await h.command(olga, '/burst provision 2 smal');
-  await h.message(olga, /no size.*smal[^]*Did you mean: provision 2 small/);
+  await h.message(olga, /no size.*smal[^]*You typed: `\/burst provision 2 smal`[^]*Did you mean: provision 2 small/);
   await h.command(olga, '/burst extend zzzzz 4h');
   await h.message(olga, /no worker zzzzz[^]*Did you mean: extend burst-medium-aaaaa 4h/);
   expect(h.operations.done).toHaveLength(1);
