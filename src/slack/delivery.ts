@@ -22,6 +22,9 @@ import { endFactsOf, livesOf } from './facts.ts';
 import type { Place, Posting } from './posting.ts';
 
 const EDIT_EVERY_MS = 3000;
+/** Times that pass (a step's, a blocker's) are told anew this often while an operation runs, ms. */
+const REDRAW_EVERY_MS = 30_000;
+const MOST_REDRAWN = 10;
 const LOOK_EVERY_MS = 1000;
 const BATCH = 50;
 const FIRST_RETRY_MS = 1000;
@@ -52,6 +55,7 @@ const digestOf = (...parts: readonly unknown[]): string =>
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { posting, operations, store, clock, log } = options;
   const editedAt = new Map<string, number>();
+  let redrawnAtMs = clock.now();
   let trouble: string | undefined;
   let stopping = false;
   let again = false;
@@ -85,6 +89,26 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const made = await posting.post({ key, identity: digest, message, ...where });
     if (made === undefined) log.warn({ key, text: message.text }, 'no channel for a notice');
     else await store.saveMessage({ key, digest, channelId: made.channelId, ts: made.ts });
+  };
+
+  /** Edits times that have passed into the messages of what is under way; nothing is posted for it. */
+  const redraw = async (): Promise<void> => {
+    const now = clock.now();
+    if (now - redrawnAtMs < REDRAW_EVERY_MS && now >= redrawnAtMs) return;
+    redrawnAtMs = now;
+    const running = (await store.listOperations({ states: ['running'], limit: MOST_REDRAWN })).map(({ id }) => id);
+    for (const id of running) {
+      const key = `operation:${id}`;
+      const place = await posting.placeOf(key);
+      if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || stopping) continue;
+      const { operation, runs } = await operations.operation(id);
+      const message = operationMessage(operation, runs, now);
+      const digest = digestOf(message.text, message.blocks);
+      if (digest === place.digest || operation.endedAtMs !== undefined) continue;
+      editedAt.set(key, now);
+      if (await posting.edit(place, message))
+        await store.saveMessage({ key, digest, channelId: place.channelId, ts: place.ts });
+    }
   };
 
   /** Draws the operation's message. @returns where it is, or undefined when there is no place for it. */
@@ -193,6 +217,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         trouble = error instanceof Error ? error.message : String(error);
         log.error({ error: trouble }, 'outbox could not be read');
       }
+      if (again || stopping) continue;
+      await redraw().catch((error: unknown) =>
+        log.info({ error: String(error) }, 'messages under way could not be drawn again'),
+      );
       if (again || stopping) continue;
       wake = new AbortController();
       await clock.sleep(LOOK_EVERY_MS, wake.signal).catch(() => undefined);

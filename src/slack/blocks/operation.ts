@@ -76,7 +76,8 @@ function runLine(run: Run, nowMs: number): string {
   const now = run.state === 'running' || run.state === 'undoing';
   return [
     runWords[run.state],
-    ...(run.progress === ''
+    // An ended run's progress says what its state says.
+    ...(!now || run.progress === ''
       ? []
       : [
           `${run.progress}${now && nowMs - run.stepSinceMs >= SHOWN_FROM_MS ? `, ${formatDuration(nowMs - run.stepSinceMs)}` : ''}`,

@@ -251,6 +251,30 @@ test('without a usable channel the next place is taken: the default channel, the
   expect((await alone.state(vera)).messages).toEqual([]);
 });
 
+test('while an operation runs, the times in its message go on; not more often than every 30 s', async () => {
+  const h = await harness();
+  const made = operation(provisioned);
+  await h.store.createOperation({
+    ...made,
+    runs: [{ id: `run-${own}`, workerName: own, kind: 'add-worker', step: 'clone', data: {} }],
+    workers: [],
+    audit: [],
+    outbox: [],
+  });
+  h.operations.operations.set('op1', { operation: made, runs: [run(own)] });
+  await draw(h);
+  await h.message(vera, /waiting to join$/m);
+  const edits = (): number => h.slack.world().calls.filter(({ method }) => method === 'chat.update').length;
+  h.clock.at += 31_000;
+  await h.message(vera, /waiting to join, 31 s/);
+  expect(edits()).toBe(1);
+  h.clock.at += 20_000;
+  await h.store.enqueue({ ...alert('later'), notBeforeMs: h.clock.at });
+  h.app.poke();
+  await h.message(vera, /later/);
+  expect(edits()).toBe(1);
+});
+
 test('an alert about an operation goes where it was asked for', async () => {
   const h = await harness();
   const op = operation(provisioned, { channelId: other });
