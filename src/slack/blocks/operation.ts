@@ -212,6 +212,11 @@ export function operationMessage(
       details: richText(runLine(run, nowMs), 200),
     })),
   };
+  const past = runs.filter((run) => run.data.force === true).map((run) => run.workerName);
+  const forced =
+    past.length === 0
+      ? []
+      : [`:warning: *Forced*: pods of ${names(past)} are deleted past their PodDisruptionBudgets.`];
   const reason = operation.reason === '' ? [] : [`Reason: ${foreign(operation.reason, 500)}`];
   const cancelled = operation.cancelledBy === undefined ? [] : [`Cancelled by ${actor(operation.cancelledBy)}.`];
   const foot = context(
@@ -223,7 +228,7 @@ export function operationMessage(
       ...cancelled,
     ].join(' · '),
   );
-  const notes = [...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
+  const notes = [...forced, ...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
   const elements = buttonsOf(operation, runs);
   const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
   const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run, nowMs), 200)}`);
@@ -233,7 +238,16 @@ export function operationMessage(
   ];
   return {
     text: clamp(
-      [state, ...lines, ...blocked, ...until, ...reason, ...cancelled, `Operation ${code(operation.id)}`].join('\n'),
+      [
+        state,
+        ...lines,
+        ...forced,
+        ...blocked,
+        ...until,
+        ...reason,
+        ...cancelled,
+        `Operation ${code(operation.id)}`,
+      ].join('\n'),
       3500,
     ),
     blocks: assemble(runs.length === 0 ? [] : [plan]),

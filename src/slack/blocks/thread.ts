@@ -37,7 +37,10 @@ const vmText = (run: Run, facts: RunFacts): string => {
 
 function succeeded(operation: Operation, run: Run, facts: RunFacts, nowMs: number): readonly string[] {
   const { podsToMove, deadlineMs } = run.data;
-  const moved = podsToMove === undefined ? 'no pods to move' : `${count(podsToMove, 'pod')} moved`;
+  const moved =
+    (podsToMove ?? 0) === 0
+      ? 'no pods to move'
+      : `${count(podsToMove ?? 0, 'pod')} moved${run.data.force === true ? ', with force' : ''}`;
   const vm = vmText(run, facts);
   switch (operation.kind) {
     case 'provision':

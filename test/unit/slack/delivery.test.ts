@@ -226,14 +226,15 @@ test('an expiry is one message: draining, then what became of the worker', async
         kind,
         state: 'succeeded',
         endedAtMs: T + 60_000,
-        data: { podsToMove: 12, podsMoved: 12, vmId: '105' },
+        data: { podsToMove: 12, podsMoved: 12, vmId: '105', force: true },
       }),
     ],
   });
   await draw(h);
   const last = await h.message(vera, /done; removed; lived 24 h, 48 vCPU-hours/);
   expect(last.ts).toBe(first.ts);
-  await h.message(vera, /12 pods moved; VM `105` on pve1 deleted, node removed; lived 24 h, 48 vCPU-hours/);
+  expect(last.text).toContain(`*Forced*: pods of \`${own}\``);
+  await h.message(vera, /12 pods moved, with force; VM `105` on pve1 deleted, node removed; lived 24 h, 48 vCPU-hours/);
 });
 
 test('without a usable channel the next place is taken: the default channel, then the owner', async () => {
