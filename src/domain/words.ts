@@ -37,7 +37,7 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
   for (; at < words.length; at++) {
     const word = (words[at] ?? '').replace(/,$/, '');
     const sized = sizes.find((name) => name.toLowerCase() === word.toLowerCase());
-    const multiplied = /^(\d{1,4})x?$/i.exec(word)?.[1];
+    const multiplied = /^(\d+)x?$/i.exec(word)?.[1];
     const unit = words[at + 1]?.toLowerCase() ?? '';
     const spaced = /^\d{1,6}$/.test(word) && /^[a-z]+$/.test(unit) ? parseHours(`${word}${unit}`) : undefined;
     const hours = parseHours(word);
@@ -48,7 +48,8 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
       ttlHours = (ttlHours ?? 0) + (spaced ?? hours ?? 0);
       if (spaced !== undefined) at++;
       lastHoursAt = at;
-    } else if (multiplied !== undefined && count === undefined) count = Number(multiplied);
+    } else if (multiplied !== undefined && count === undefined)
+      count = Math.min(Number(multiplied), Number.MAX_SAFE_INTEGER);
     else if (/^[-+]\d/.test(word)) return { ok: false, text: `\`${word}\` is not a number of workers` };
     else if (/^\d{1,4}$/.test(word) && ttlHours === undefined)
       return {
@@ -56,6 +57,8 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
         text: `\`${word}\` has no unit; a lifetime is written like \`24h\` or \`2d\``,
         suggestion: words.map((other, index) => (index === at ? `${word}h` : other)).join(' '),
       };
+    else if (ttlHours === undefined && meantAsDuration.test(word))
+      return { ok: false, text: `\`${word}\` is not a lifetime; for example \`24h\`, \`2d\` or \`1d12h\`` };
     else if (/^\d/.test(word) && (count === undefined || ttlHours === undefined))
       return {
         ok: false,

@@ -94,7 +94,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
         ttlHours > policy.maxTtlHours
       )
         errors[own === undefined ? 'ttl' : 'own'] =
-          `From ${policy.minTtlHours} to ${policy.maxTtlHours} whole hours; for example 36h or 3d`;
+          `From ${policy.minTtlHours} h to ${policy.maxTtlHours} h, in whole hours; for example 36h or 3d`;
       if (Object.keys(errors).length > 0) return submit.ack({ errors });
       const typed: ProvisionTyped = provisionTyped(form);
       const { ownTtl: _own, ...wanted } = typed;

@@ -49,6 +49,9 @@ function podsText(worker: WorkerDetails): string {
   return `${worker.pods.length} of ${worker.allocatable.pods}: ${lines(by, 400, ', ')}`;
 }
 
+/** Like the button of a warning: for this deadline it is extended once, however often it is clicked. */
+const extendValue = (name: string, deadlineMs: number): string => JSON.stringify({ workers: [name], deadlineMs });
+
 /** Conditions, addresses, room, labels, annotations, taints, pods by kind, deadline, owner, operation, VM and history. */
 export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
   const { node, vm } = worker;
@@ -110,6 +113,9 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
           {
             type: 'actions',
             elements: [
+              ...(worker.expiresAtMs === undefined
+                ? []
+                : [button('Extend 24 h', 'burst:warn:extend:24', extendValue(worker.name, worker.expiresAtMs))]),
               button('Extend…', 'burst:worker:extend', worker.name),
               button('Drain…', 'burst:worker:drain', worker.name),
               button('Destroy…', 'burst:worker:destroy', worker.name, { style: 'danger' }),

@@ -160,7 +160,7 @@ function phaseOf(operation: Operation, runs: readonly Run[], facts: OperationFac
   }
   const lives = runs.flatMap((run) => (run.state === 'succeeded' ? [livedText(facts.get(run.id))] : []));
   const only = lives.length === 1 ? lives[0] : undefined;
-  return operation.kind === 'drain' || only === undefined || only === '' ? '' : `removed; ${only}`;
+  return operation.kind === 'drain' ? '' : (only ?? '');
 }
 
 /** The operation's message at this moment. Everything a reader needs is in `text` too. */
@@ -178,7 +178,7 @@ export function operationMessage(
       ? `*Deadline reached*: ${what}\n${marks[operation.state]}`
       : `${who} asked to ${what}\n${marks[operation.state]}`;
   const phase = phaseOf(operation, runs, facts);
-  const state = `${head}${runs.length > 0 && !(runs.length === 1 && phase.startsWith('removed')) ? `: ${tally(operation, runs)}` : ''}${phase === '' ? '' : `; ${phase}`}`;
+  const state = `${head}${runs.length > 0 ? `: ${tally(operation, runs)}` : ''}${phase === '' ? '' : `; ${phase}`}`;
   const blocked = runs.map((run) => blockedText(run, nowMs)).filter((text) => text !== '');
   const failures = runs
     .filter((run) => run.failure !== undefined)

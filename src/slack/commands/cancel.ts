@@ -23,7 +23,7 @@ export async function cancelOperation(id: string, call: Call, services: Services
   const before = (await services.operations.operation(id)).operation;
   if (before.cancelledBy !== undefined && before.state === 'running') {
     await call.reply({
-      text: `:information_source: ${actor(before.cancelledBy)} cancelled operation ${code(before.id)} already; its message tells how it ends.`,
+      text: `:information_source: ${actor(before.cancelledBy)} did this already: operation ${code(before.id)} is stopping; its message tells how it ends.`,
     });
     return;
   }

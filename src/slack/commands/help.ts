@@ -1,6 +1,6 @@
 import { BurstError } from '../../domain/errors.ts';
 import { nearest } from '../nearest.ts';
-import { section } from '../blocks/text.ts';
+import { code, section } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
 import type { Command } from './types.ts';
 
@@ -10,9 +10,9 @@ export function helpOf(commands: () => readonly Command[]): Command {
     const text = `*${command.usage}*: ${command.summary}\nExamples:\n${command.examples.map((line) => `• \`${line}\``).join('\n')}`;
     return { text, blocks: [section(text)] };
   };
-  const all = (): Message => {
+  const all = (note = ''): Message => {
     const lines = commands().map((command) => `• \`${command.usage}\` ${command.summary}`);
-    const text = `*Burst lends this cluster temporary workers*\n${lines.join('\n')}\nNames may be shortened to a unique part; lifetimes are \`24h\`, \`2d\`.`;
+    const text = `${note === '' ? '' : `${note}\n`}*Burst lends this cluster temporary workers*\n${lines.join('\n')}\nNames may be shortened to a unique part; lifetimes are \`24h\`, \`2d\`.`;
     return { text, blocks: [section(text)] };
   };
   return {
@@ -34,9 +34,10 @@ export function helpOf(commands: () => readonly Command[]): Command {
         name,
         known.filter((word) => word !== ''),
       );
+      if (near === undefined) return call.reply(all(`There is no command ${code(name)}.`));
       throw new BurstError('invalid_input', `There is no command ${name.slice(0, 60)}.`, {
         hint: '/burst help lists them.',
-        ...(near === undefined ? {} : { suggestions: [near] }),
+        suggestions: [near],
       });
     },
   };

@@ -10,11 +10,13 @@ test.each([
   ['24h medium 3', { count: 3, size: 'medium', ttlHours: 24 }],
   ['MEDIUM 2d', { size: 'medium', ttlHours: 48 }],
   ['2x large', { count: 2, size: 'large' }],
+  ['99999999999999999999 small', { count: Number.MAX_SAFE_INTEGER, size: 'small' }],
   ['3 small 2 days', { count: 3, size: 'small', ttlHours: 48 }],
   ['3 medium 24h load test of 5 shops', { count: 3, size: 'medium', ttlHours: 24, reason: 'load test of 5 shops' }],
   ['2 medium 4h "for the demo"', { count: 2, size: 'medium', ttlHours: 4, reason: 'for the demo' }],
   ['1 medium 4h reason: demo', { count: 1, size: 'medium', ttlHours: 4, reason: 'demo' }],
   ['3 medium 1d 12h', { count: 3, size: 'medium', ttlHours: 36 }],
+  ['3 medium 24h 2y plan', { count: 3, size: 'medium', ttlHours: 24, reason: '2y plan' }],
   ['3 medium 24h 5 shops', { count: 3, size: 'medium', ttlHours: 24, reason: '5 shops' }],
   ['', {}],
 ])('provision %j', (text, value) => expect(parseProvision(text, sizes, nearest)).toEqual({ ok: true, value }));
@@ -24,6 +26,8 @@ test.each([
   ['training 3 medium 24h', undefined],
   ['-3 medium', undefined],
   ['3 medium 24', '3 medium 24h'],
+  ['1 small 0h', undefined],
+  ['1 small 99999999d', undefined],
   ['3 medium 3rd try', undefined],
 ])('provision %j is asked about', (text, suggestion) => {
   const parsed = parseProvision(text, sizes, nearest);

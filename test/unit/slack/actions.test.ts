@@ -96,7 +96,7 @@ test('a cancel is told to the second who clicks', async () => {
   if (entry === undefined) throw new Error('no operation');
   entry.operation = { ...entry.operation, cancelledBy: { kind: 'slack', userId: olga } };
   await h.click(ada, message, 'burst:op:cancel');
-  await h.message(ada, /<@U0OPERATOR1> cancelled operation `op1` already/);
+  await h.message(ada, /<@U0OPERATOR1> did this already: operation `op1`/);
   expect(h.operations.done.filter(({ method }) => method === 'cancel')).toHaveLength(1);
 });
 

@@ -231,7 +231,7 @@ test('an expiry is one message: draining, then what became of the worker', async
     ],
   });
   await draw(h);
-  const last = await h.message(vera, /done; removed; lived 24 h, 48 vCPU-hours/);
+  const last = await h.message(vera, /done: 1 of 1 removed; lived 24 h, 48 vCPU-hours/);
   expect(last.ts).toBe(first.ts);
   expect(last.text).toContain(`*Forced*: pods of \`${own}\``);
   await h.message(vera, /12 pods moved, with force; VM `105` on pve1 deleted, node removed; lived 24 h, 48 vCPU-hours/);

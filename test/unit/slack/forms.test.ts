@@ -43,7 +43,7 @@ test('errors stand at their fields, all at once', async () => {
     errors: {
       count: 'A whole number from 1 to 5',
       size: 'One of small, medium, large',
-      own: 'From 1 to 168 whole hours; for example 36h or 3d',
+      own: 'From 1 h to 168 h, in whole hours; for example 36h or 3d',
     },
   });
   expect(await h.submit(olga, form, values('1', { own: { own: typed('soon') } }))).toMatchObject({
