@@ -2,6 +2,7 @@
 import type { KnownBlock } from '@slack/types';
 import type { WorkerDetails } from '../../domain/worker.ts';
 import {
+  MOST_BLOCKS,
   MOST_TEXT,
   button,
   clamp,
@@ -16,9 +17,13 @@ import {
   mention,
   mrkdwn,
   section,
+  sizeOf,
 } from './text.ts';
 import type { Message } from './text.ts';
 import { cpu, memory, statusText } from './workers.ts';
+
+/** Kubernetes takes no longer name; a button could not carry it whole. */
+const MOST_NAME = 253;
 
 /** As many lines as fit into `max` characters, and how many were left out. */
 function lines(items: readonly string[], max: number, separator = '\n'): string {
@@ -108,7 +113,7 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
   ];
   const system = `kubelet ${foreign(node.kubeletVersion, 40)}, ${foreign(node.osImage, 80)}`;
   const buttons: KnownBlock[] =
-    worker.type === 'burst'
+    worker.type === 'burst' && worker.name.length <= MOST_NAME
       ? [
           {
             type: 'actions',
@@ -137,7 +142,7 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
           context(system),
         ],
         45,
-        11_500,
+        MOST_BLOCKS - sizeOf(buttons),
       ),
       ...buttons,
     ],
