@@ -156,6 +156,33 @@ test('a rate limit on edits is waited out, and holds back neither answers nor po
   expect(edits()).toBe(2);
 });
 
+test('one refused edit makes all edits wait as long as Slack asked, those of other operations too', async () => {
+  const h = await harness();
+  const say = async (progress: string): Promise<void> => {
+    for (const id of ['op1', 'op2']) {
+      h.operations.operations.set(id, { operation: operation(provisioned, { id }), runs: [run(own, { progress })] });
+      const notice = { kind: 'operation', operationId: id, final: false } as const;
+      await h.store.enqueue({ key: `operation:${id}`, notice, notBeforeMs: T, channelId: channel });
+    }
+    h.app.poke();
+  };
+  await say('cloning');
+  await h.message(vera, /cloning[^]*op2/);
+  h.slack.force('chat.update', 1, { retryAfterSeconds: 20 });
+  h.clock.at += 4000;
+  await say('booting');
+  const edits = (): number => h.slack.world().calls.filter(({ method }) => method === 'chat.update').length;
+  await h.store.enqueue(alert('Said meanwhile'));
+  h.app.poke();
+  await h.message(vera, /Said meanwhile/);
+  expect(edits()).toBe(1);
+  h.clock.at += 21_000;
+  await expect
+    .poll(async () => (await h.state(vera)).messages.filter(({ text }) => text.includes('booting')).length)
+    .toBe(2);
+  expect(edits()).toBe(3);
+});
+
 test('a form is tried once only, within its trigger', async () => {
   const h = await harness();
   h.slack.force('views.open', 5, { retryAfterSeconds: 1 });
