@@ -20,6 +20,8 @@ const REFRESH_MS = 10_000;
 const LOOK_EVERY_MS = 1000;
 /** Slack does not tell when a tab is closed: it counts as open for so long after it was last opened or used. */
 const OPEN_MS = 15 * 60_000;
+/** Rounds are a second apart: longer is a clock that was moved, or a machine that slept, ms. */
+const JUMP_MS = 60_000;
 const MOST_OPEN = 500;
 /** Tabs sent in one round: Slack takes about 100 a minute. */
 const MOST_AT_ONCE = 15;
@@ -50,6 +52,7 @@ export function createHome(options: HomeOptions): Home {
   const { clients, gate, operations, clock, log } = options;
   const limits = createLimits(clock, retryAfterSeconds);
   const tabs = new Map<string, Tab>();
+  let roundAtMs = clock.now();
   let stopping = false;
   let wake = new AbortController();
   let loop: Promise<void> | undefined;
@@ -81,7 +84,13 @@ export function createHome(options: HomeOptions): Home {
   };
   const round = async (): Promise<void> => {
     const now = clock.now();
-    for (const [userId, tab] of tabs) if (tab.untilMs < now) tabs.delete(userId);
+    const passedMs = now - roundAtMs;
+    roundAtMs = now;
+    for (const [userId, tab] of tabs) {
+      // Time that was skipped or slept through was nobody's to use the tab in.
+      if (passedMs > JUMP_MS) tab.untilMs += passedMs;
+      if (tab.untilMs < now) tabs.delete(userId);
+    }
     const due = [...tabs].filter(([, tab]) => now - tab.atMs >= REFRESH_MS).sort(([, a], [, b]) => a.atMs - b.atMs);
     if (due.length === 0) return;
     const world = await look();
@@ -98,9 +107,10 @@ export function createHome(options: HomeOptions): Home {
     while (!stopping) {
       wake = new AbortController();
       const { signal } = wake;
-      if (tabs.size === 0)
+      if (tabs.size === 0) {
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+        roundAtMs = clock.now();
+      } else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
       if (stopping) return;
       await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
     }
