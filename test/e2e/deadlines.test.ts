@@ -29,7 +29,9 @@ describe('a deadline', () => {
     world.skip(30 * MINUTE_MS);
     const message = await olga.sees(/Deadline reached/);
     await world.until('its removal', async () => (await world.leftOf(name)).length === 0);
-    await world.until('its end in Slack', async () => (await olga.again(message)).text.includes('1 of 1 removed'));
+    await world.until('its end in Slack', async () =>
+      (await olga.again(message)).text.includes(':white_check_mark: done'),
+    );
     expect(await warnings(world)).toHaveLength(2);
     expect((await olga.messages()).filter((item) => /Deadline reached/.test(item.text))).toHaveLength(1);
   });
@@ -44,7 +46,7 @@ describe('a deadline', () => {
     expect((await vera.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/Not allowed/);
     expect((await olga.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/on its way/);
     expect((await ada.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/<@U0OPERATOR1> did this already/);
-    await olga.sees(/1 of 1 extended/);
+    await olga.ends(/to extend/);
     expect(((await deadlineOf(world, name)) - before) / HOUR_MS).toBe(4);
     world.skip(2 * HOUR_MS + MINUTE_MS);
     await world.until('the reaper to look', async () => (await deadlineOf(world, name)) > world.sandbox.clock.now());
@@ -64,7 +66,7 @@ describe('a deadline', () => {
     const form = await olga.form(/cannot be undone/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await olga.submits(form);
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
   });
 
@@ -80,7 +82,7 @@ describe('a deadline', () => {
       ok: true,
       message: `It is now one second past the deadline of ${name}.`,
     });
-    await world.olga.sees(/Deadline reached[^]*1 of 1 removed/);
+    await world.olga.ends(/Deadline reached/);
     expect(await warnings(world)).toHaveLength(1);
     expect(await world.leftOf(name)).toEqual([]);
   });
@@ -98,7 +100,9 @@ describe('a deadline', () => {
     await olga.sees(/The removal of burst-small-[a-z2-7]{5} waits: .*PodDisruptionBudget/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await world.fault('pdb_blocks', false);
-    await world.until('its end in Slack', async () => (await olga.again(message)).text.includes('1 of 1 removed'));
+    await world.until('its end in Slack', async () =>
+      (await olga.again(message)).text.includes(':white_check_mark: done'),
+    );
     expect(await world.leftOf(name)).toEqual([]);
   });
 });
@@ -117,7 +121,7 @@ describe('a lost database', () => {
     await olga.sees(/:alarm_clock:/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     world.skip(HOUR_MS);
-    await olga.sees(/Deadline reached[^]*1 of 1 removed/);
+    await olga.ends(/Deadline reached/);
     expect(await world.leftOf(name)).toEqual([]);
     expect((await world.state()).vms.map((vm) => vm.name).sort()).toEqual([
       'k8s-worker-template',

@@ -14,14 +14,14 @@ describe('Proxmox', () => {
     const { olga } = world;
     await world.fault('clone_fails', true);
     await olga.asks('/burst provision 2 small');
-    const message = await olga.sees(/:x: failed/);
+    const message = await olga.ends(/to provision/, 'failed');
     expect(message.text).toMatch(/out of space/);
     expect(await burstVms(world)).toEqual([]);
     expect(await tokensOf(world.sandbox)).toEqual([]);
     expect(shown(await olga.asks('/burst list'))).toContain('0 of at most 10 burst workers');
     await world.fault('clone_fails', false);
     await olga.clicksAndHears(await olga.again(message), /Retry/);
-    await olga.sees(/2 of 2 ready/);
+    await olga.ends(/to provision 2/);
     expect(await world.burst()).toHaveLength(2);
   });
 
@@ -34,7 +34,7 @@ describe('Proxmox', () => {
     const [name = ''] = await burstVms(world);
     expect(await world.leftOf(name)).toEqual(['vm', 'token']);
     world.skip(16 * MINUTE_MS);
-    const message = await olga.sees(/:x: failed/);
+    const message = await olga.ends(/to provision/, 'failed');
     expect(message.text).toMatch(/Waiting for the node to join took longer than 15 min/);
     expect(await world.leftOf(name)).toEqual([]);
   });
@@ -48,7 +48,7 @@ describe('Proxmox', () => {
     await olga.sees(/the VM is locked \(backup\)|locked/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await world.fault('locked', false);
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
   });
 
@@ -63,7 +63,7 @@ describe('Proxmox', () => {
     const checks = await world.app.checks();
     expect(checks.find((check) => check.name === 'vm-server')).toMatchObject({ ok: false });
     proxmox.setDown(false);
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     expect(await burstVms(world)).toHaveLength(1);
     expect((await world.app.checks()).every((check) => check.ok)).toBe(true);
   });
@@ -104,7 +104,7 @@ describe('Proxmox', () => {
     }
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     proxmox.answer = undefined;
-    const state = await olga.sees(/1 of 1 removed|:rotating_light: stuck|:x: failed/);
+    const state = await olga.sees(/to destroy[^]*(:white_check_mark: done|:rotating_light: stuck|:x: failed)/);
     expect(state.text).not.toMatch(/stuck/);
   });
 });
@@ -132,7 +132,7 @@ describe('Kubernetes', () => {
       (await olga.messages()).findLast((item) => /is blocked for/.test(item.text) && item.ts !== message.ts),
     );
     await world.fault('pdb_blocks', false);
-    await world.until('its end', async () => (await olga.again(second)).text.includes('1 of 1 drained'));
+    await world.until('its end', async () => (await olga.again(second)).text.includes(':white_check_mark: done'));
     expect(await podsOf(world, name)).toBe(0);
   });
 
@@ -167,7 +167,7 @@ describe('Kubernetes', () => {
     await olga.asks('/burst provision 1 medium');
     await olga.sees(/provision 1 medium[^]*looking again/);
     await world.fault('api_down', false);
-    await olga.sees(/provision 1 medium[^]*1 of 1 ready/, 40_000);
+    await olga.ends(/provision 1 medium/);
     await world.until('fresh again', async () => !/out of reach/.test(shown(await olga.asks('/burst list'))));
     expect(await world.burst()).toHaveLength(2);
   });
@@ -179,7 +179,7 @@ describe('Slack', () => {
     const { olga } = world;
     await olga.asks('/burst provision 1 small');
     world.sandbox.slack.refreshConnections();
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     world.taps.slack.cut();
     // Slack gives up a command after 3 s without an answer: the person tries again
     await world.until(
@@ -196,8 +196,8 @@ describe('Slack', () => {
     world.sandbox.slack.force('chat.postMessage', 1, { retryAfterSeconds: 1 });
     world.sandbox.slack.force('chat.update', 2, { retryAfterSeconds: 1 });
     const id = operationIn((await olga.asks('/burst provision 3 small')).text);
-    await olga.sees(/3 of 3 ready/, 30_000);
-    const said = (await olga.messages()).filter((item) => !item.ephemeral && item.text.includes(id));
+    await olga.ends(/to provision 3/);
+    const said = (await olga.posts()).filter((item) => item.text.includes(id));
     expect(said).toHaveLength(1);
   });
 
@@ -206,10 +206,10 @@ describe('Slack', () => {
     const { olga } = world;
     world.sandbox.slack.force('chat.postMessage', 3, { error: 'internal_error' });
     await olga.asks('/burst provision 1 small');
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     world.sandbox.slack.force('chat.update', 1, { error: 'message_not_found' });
     const [name = ''] = await world.burst();
     await olga.submits(await olga.opens(`/burst destroy ${name}`));
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
   });
 });
