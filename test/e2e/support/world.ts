@@ -110,17 +110,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       if (value !== undefined && value !== null && value !== false) return value;
       if (performance.now() > endMs) {
         const { nodes, vms, tasks } = await state();
+        const pods = await kubernetesItems(sandbox, 'pods');
         const said = sandbox.slack.world().messages.map(({ text, to }) => `${to ?? 'all'}: ${text}`);
         throw new Error(
           `never came: ${what}\n${[
             ...nodes.map((node) => `node ${node.name} ready=${node.ready} cordoned=${node.unschedulable}`),
+            ...pods.map((pod) => `pod ${pod.metadata.name} on ${pod.spec?.nodeName ?? 'no node'}`),
             ...vms.map((vm) => `vm ${vm.id} ${vm.name} ${vm.status}`),
             ...tasks.map((task) => `task ${task.type} ${task.vmId} ${task.status}`),
             ...said,
           ].join('\n')}`,
         );
       }
-      await wait(8);
+      await wait(stepMs === 0 ? 100 : 8);
       sandbox.clock.skip(stepMs);
     }
   };
@@ -164,13 +166,18 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
+type Item = { metadata: { name: string }; spec?: { nodeName?: string } };
+/** Objects as the API server lists them: `pods`, `namespaces/kube-system/secrets`. */
+async function kubernetesItems(sandbox: Sandbox, path: string): Promise<Item[]> {
+  const answer = await fetch(`${sandbox.kubernetes.url}/api/v1/${path}`, {
+    headers: { authorization: `Bearer ${sandbox.kubernetes.adminToken}` },
+  }).catch(() => undefined);
+  return answer === undefined ? [] : ((await answer.json()) as { items: Item[] }).items;
+}
+
 /** Bootstrap tokens in the cluster, of one worker or of all. */
 export async function tokensOf(sandbox: Sandbox, worker?: string): Promise<string[]> {
-  const answer = await fetch(`${sandbox.kubernetes.url}/api/v1/namespaces/kube-system/secrets`, {
-    headers: { authorization: `Bearer ${sandbox.kubernetes.adminToken}` },
-  });
-  const { items } = (await answer.json()) as { items: { metadata: { name: string }; type?: string }[] };
-  return items
+  return (await kubernetesItems(sandbox, 'namespaces/kube-system/secrets'))
     .filter((item) => item.metadata.name.startsWith('bootstrap-token-'))
     .filter((item) => worker === undefined || JSON.stringify(item).includes(worker))
     .map((item) => item.metadata.name);
