@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { CHANNEL, HOUR_MS, operationIn, provisioned, startAll } from './support/world.ts';
+import { CHANNEL, employ, HOUR_MS, operationIn, provisioned, startAll } from './support/world.ts';
 
 const deadlineOf = (node: { deadline: string | undefined } | undefined): number => Date.parse(node?.deadline ?? '');
 
@@ -40,7 +40,8 @@ describe('commands', () => {
     const mine = await list('burst mine');
     expect(mine).toContain(own);
     expect(mine).not.toContain(other);
-    await world.until('pods on the worker', async () => (await list('busy')).includes(own));
+    await employ(world, own);
+    await world.until('a busy worker', async () => (await list('busy')).includes(own));
     await olga.submits(await olga.opens(`/burst drain ${own}`));
     await olga.ends(/to drain/);
     const draining = await list('draining');

@@ -9,7 +9,7 @@ import type { PageMessage } from '../../src/sandbox/contract.ts';
 import type { Person } from './support/person.ts';
 import { shown } from './support/person.ts';
 import type { When } from './support/tap.ts';
-import { HOUR_MS, MINUTE_MS, startWorld, tokensOf } from './support/world.ts';
+import { employ, guestsOn, HOUR_MS, MINUTE_MS, startWorld, tokensOf } from './support/world.ts';
 import type { Finished, World } from './support/world.ts';
 
 /** The tap, the call, and whether the call or its reply is lost. */
@@ -112,16 +112,14 @@ async function live({ add, drain, end, by }: Life, finished: Finished): Promise<
   expect((await world.state()).vms.filter((vm) => vm.name.startsWith('burst-'))).toHaveLength(1);
   expect(await tasks('qmclone'), 'one VM was made').toBe(1);
   expect(await tokensOf(world.sandbox), 'no token is left').toEqual([]);
-  const pods = async (): Promise<number> =>
-    ((await world.node(name))?.pods ?? []).filter((pod) => !pod.owner.startsWith('DaemonSet')).length;
-  await world.until('pods to drain', async () => (await pods()) > 0);
+  await employ(world, name);
 
   if (drain !== undefined) {
     const form = await olga.opens(`/burst drain ${name}`);
     await crashAt(world, child, drain, () => olga.submits(form));
     child = await recover(world, /asked to drain/);
     expect((await world.node(name))?.unschedulable).toBe(true);
-    expect(await pods()).toBe(0);
+    expect(await guestsOn(world, name)).toBe(0);
   }
   if (by === 'destroy') {
     const form = await olga.opens(`/burst destroy ${name}`);

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { HOUR_MS, MINUTE_MS, provisioned, runApp, startAll } from './support/world.ts';
+import { employ, HOUR_MS, MINUTE_MS, provisioned, runApp, startAll } from './support/world.ts';
 import type { World } from './support/world.ts';
 
 const deadlineOf = async (world: World, name: string): Promise<number> =>
@@ -91,11 +91,11 @@ describe('a deadline', () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small 4h');
-    await world.until('pods', async () => (await world.node(name))?.pods.some((pod) => pod.owner.includes('web')));
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     world.skip(4 * HOUR_MS);
     const message = await olga.sees(/Deadline reached[^]*is blocked/);
-    expect(shown(message)).toMatch(/PodDisruptionBudget `shop\/web`/);
+    expect(shown(message)).toMatch(/PodDisruptionBudget `shop\/freeze-guest`/);
     world.skip(11 * MINUTE_MS);
     await olga.sees(/The removal of burst-small-[a-z2-7]{5} waits: .*PodDisruptionBudget/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);

@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { MINUTE_MS, operationIn, provisioned, startAll, tokensOf } from './support/world.ts';
+import { employ, guestsOn, MINUTE_MS, operationIn, provisioned, startAll, tokensOf } from './support/world.ts';
 import type { World } from './support/world.ts';
 
 const burstVms = async (world: World): Promise<string[]> =>
   (await world.state()).vms.filter((vm) => vm.name.startsWith('burst-')).map((vm) => vm.name);
-const podsOf = async (world: World, name: string): Promise<number> =>
-  ((await world.node(name))?.pods ?? []).filter((pod) => pod.owner.includes('web')).length;
 
 describe('Proxmox', () => {
   it('a clone that fails is told with its reason and leaves nothing; retry works once it is repaired', async () => {
@@ -114,18 +112,18 @@ describe('Kubernetes', () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
-    await world.until('pods', async () => (await podsOf(world, name)) > 0);
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     const form = await olga.opens(`/burst drain ${name}`);
-    expect(shown(form)).toMatch(/Budgets that block now[^]*shop\/web/);
+    expect(shown(form)).toMatch(/Budgets that block now[^]*shop\/freeze-guest/);
     await olga.submits(form);
-    const message = await olga.sees(/is blocked for[^]*PodDisruptionBudget `shop\/web`/);
+    const message = await olga.sees(/is blocked for[^]*PodDisruptionBudget `shop\/freeze-guest`/);
     expect((await world.node(name))?.unschedulable).toBe(true);
     expect(buttons(message)).toContain('Cancel and uncordon');
     expect((await olga.clicksAndHears(message, /Cancel and uncordon/)).text).toContain('1 worker stopping');
     await world.until('the end', async () => (await olga.again(message)).text.includes(':no_entry_sign: cancelled'));
     expect(await world.node(name)).toMatchObject({ unschedulable: false, ready: true });
-    expect(await podsOf(world, name)).toBeGreaterThan(0);
+    expect(await guestsOn(world, name)).toBeGreaterThan(0);
 
     await olga.submits(await olga.opens(`/burst drain ${name}`));
     const second = await world.until('the second message', async () =>
@@ -133,20 +131,20 @@ describe('Kubernetes', () => {
     );
     await world.fault('pdb_blocks', false);
     await world.until('its end', async () => (await olga.again(second)).text.includes(':white_check_mark: done'));
-    expect(await podsOf(world, name)).toBe(0);
+    expect(await guestsOn(world, name)).toBe(0);
   });
 
   it('a drain that stays blocked ends at its time limit, uncordoned, with the blocker named', async () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
-    await world.until('pods', async () => (await podsOf(world, name)) > 0);
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     await olga.submits(await olga.opens(`/burst drain ${name}`));
     const message = await olga.sees(/is blocked for/);
     world.skip(11 * MINUTE_MS);
     await world.until('its end', async () => (await olga.again(message)).text.includes(':x: failed'));
-    expect((await olga.again(message)).text).toMatch(/did not end within 10 min: .*shop\/web/);
+    expect((await olga.again(message)).text).toMatch(/did not end within 10 min: .*shop\/freeze-guest/);
     expect(await world.node(name)).toMatchObject({ unschedulable: false });
   });
 

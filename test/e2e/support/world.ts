@@ -215,3 +215,39 @@ export function operationIn(text: string): string {
   if (id === undefined) throw new Error(`no operation in: ${text}`);
   return id;
 }
+
+/** Gives this worker two pods of its own to run (Deployment shop/guest), and waits until they do. */
+export async function employ(world: World, name: string): Promise<void> {
+  const { kubernetes } = world.sandbox;
+  const labels = { app: 'guest' };
+  const answer = await fetch(`${kubernetes.url}/apis/apps/v1/namespaces/shop/deployments`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${kubernetes.adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'guest' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            nodeSelector: { 'kubernetes.io/hostname': name },
+            containers: [{ name: 'guest', image: 'registry.example/guest:1' }],
+          },
+        },
+      },
+    }),
+  });
+  if (answer.status !== 201) throw new Error(`no guests: ${answer.status} ${await answer.text()}`);
+  await world.until('guests', async () => {
+    const pods = (await world.node(name))?.pods ?? [];
+    return pods.filter((pod) => pod.phase === 'Running' && pod.owner === 'Deployment/guest').length === 2;
+  });
+}
+/** Pods on this worker that a drain would move. */
+export async function guestsOn(world: World, name: string): Promise<number> {
+  const pods = (await world.node(name))?.pods ?? [];
+  return pods.filter((pod) => pod.phase === 'Running' && !pod.owner.startsWith('DaemonSet')).length;
+}
