@@ -146,4 +146,36 @@ describe('SAFETY VIOLATION', () => {
     await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
   });
+
+  it("somebody else's VM is never stopped or deleted, whatever its id, its name and the node say", async () => {
+    const world = await startAll();
+    const { ada } = world;
+    const { pve } = world.sandbox.proxmox;
+    // a VM of the node's own name and id, made by somebody else
+    pve.put(150, 'impostor', false, 'running', { cores: '1', memory: '512' });
+    world.sandbox.kubernetes.put({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: {
+        name: 'impostor',
+        labels: { 'worker-type': 'burst' },
+        annotations: { 'worker-ttl': '2099-01-01T00:00:00Z', 'burst/vm-id': '150' },
+      },
+      status: {},
+    });
+    // an id that was given to another VM after ours had gone
+    const [name = ''] = await provisioned(world, ada, '1 small');
+    const ours = (await world.vm(name))?.id ?? 0;
+    pve.vms.delete(ours);
+    pve.put(ours, 'pet-new', false, 'running', { cores: '1', memory: '512', tags: 'prod' });
+    await world.until('the impostor', async () => shown(await ada.asks('/burst list')).includes('impostor'));
+    for (const worker of ['impostor', name]) {
+      await ada.submits(await ada.opens(`/burst destroy ${worker}`));
+      const message = await ada.sees(new RegExp(`to destroy \`${worker}\`[^]*SAFETY VIOLATION`));
+      expect(message.text).toMatch(/:x: failed|stuck/);
+    }
+    const { vms } = await world.state();
+    expect(vms.find((vm) => vm.id === 150)).toMatchObject({ name: 'impostor', status: 'running' });
+    expect(vms.find((vm) => vm.id === ours)).toMatchObject({ name: 'pet-new', status: 'running' });
+  });
 });
