@@ -47,6 +47,37 @@ describe('who may', () => {
   });
 });
 
+describe('who may, by user groups', () => {
+  it('members may; when the groups cannot be looked up the answer is no', async () => {
+    const roles = {
+      viewer: { users: [] },
+      operator: { users: [], groups: ['burst-operators'] },
+      admin: { users: [], groups: ['burst-admins'] },
+    };
+    const world = await startAll({ config: { slack: { roles } } });
+    const { olga, ada, vera, sandbox } = world;
+    sandbox.slack.force('usergroups.users.list', 100, { error: 'internal_error' });
+    expect((await olga.asks('/burst provision 1 small')).text).toMatch(/could not be established/);
+    expect(shown(await ada.opens('/burst destroy worker-1'))).toMatch(/could not be established/);
+    await ada.closes();
+    sandbox.slack.force('usergroups.users.list', 0, { error: 'internal_error' });
+    const [name = ''] = await provisioned(world, olga, '1 small');
+    expect((await vera.asks('/burst list')).text).toMatch(/Not allowed/);
+    await ada.submits(await ada.opens(`/burst destroy ${name}`));
+    await ada.ends(/to destroy/);
+    expect(await world.leftOf(name)).toEqual([]);
+  });
+
+  it('only in the channels that are named', async () => {
+    const world = await startAll({ config: { slack: { channels: ['C0BURST0001'] } } });
+    const { olga } = world;
+    const refused = await olga.asks('/burst provision 1 small', 'C0GENERAL01');
+    expect(refused.text).toMatch(/not allowed in this channel[^]*<#C0BURST0001>/);
+    expect((await world.state()).vms).toHaveLength(3);
+    await olga.asks('/burst list');
+  });
+});
+
 describe('SAFETY VIOLATION', () => {
   it('permanent, control-plane and protected workers are refused at every door, for admins too', async () => {
     const world = await startAll();
