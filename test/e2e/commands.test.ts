@@ -163,6 +163,14 @@ describe('commands', () => {
     expect(message).toMatchObject({ channel: CHANNEL, edited: true });
   });
 
+  it('what is asked for in a direct message is told there', async () => {
+    const world = await startAll();
+    const { olga, ada } = world;
+    expect((await olga.asks('/burst provision 1 small', 'D0OPERATOR1')).channel).toBe('D0OPERATOR1');
+    expect((await olga.ends(/to provision/)).channel).toBe('D0OPERATOR1');
+    expect(await ada.posts()).toEqual([]);
+  });
+
   it('the panel, the home tab and the menu of the list lead to the same forms', async () => {
     const world = await startAll();
     const { olga } = world;

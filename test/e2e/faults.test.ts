@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { employ, guestsOn, MINUTE_MS, operationIn, provisioned, startAll, tokensOf } from './support/world.ts';
+import {
+  employ,
+  guestsOn,
+  MINUTE_MS,
+  operationIn,
+  provisioned,
+  runApp,
+  startAll,
+  startWorld,
+  tokensOf,
+} from './support/world.ts';
 import type { World } from './support/world.ts';
 
 const burstVms = async (world: World): Promise<string[]> =>
@@ -170,6 +180,28 @@ describe('Kubernetes', () => {
     await world.until('fresh again', fresh);
     expect(shown(await olga.asks('/burst list'))).not.toMatch(/out of reach/);
     expect(await world.burst()).toHaveLength(2);
+  });
+});
+
+describe('a start', () => {
+  it('while the cluster and the VM server are away waits for them, and says so', async () => {
+    const world = await startWorld();
+    const { olga, taps } = world;
+    taps.kubernetes.setDown(true);
+    taps.proxmox.setDown(true);
+    const app = await runApp(world);
+    expect(shown(await olga.asks('/burst list'))).toMatch(/out of reach/);
+    expect((await app.checks()).filter((check) => !check.ok).map((check) => check.name)).toEqual([
+      'cluster',
+      'vm-server',
+    ]);
+    await olga.asks('/burst provision 1 small');
+    await olga.sees(/looking again/);
+    taps.kubernetes.setDown(false);
+    taps.proxmox.setDown(false);
+    await olga.ends(/to provision/);
+    expect(await world.burst()).toHaveLength(1);
+    await world.until('all well', async () => (await app.checks()).every((check) => check.ok));
   });
 });
 
