@@ -1,7 +1,5 @@
-import { createHmac } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { freePort, signedPoster } from './support/http.ts';
 import type { Person } from './support/person.ts';
 import { shown } from './support/person.ts';
 import { CHANNEL, provisioned, startAll } from './support/world.ts';
@@ -186,27 +184,7 @@ describe('what the network sends', () => {
       config: { slack: { mode: 'http', signing_secret: 'sandbox-signing-secret', port } },
     });
     const { olga } = world;
-    const post = async (
-      body: string,
-      more: { type?: string; secret?: string; ageSeconds?: number } = {},
-    ): Promise<number> => {
-      const at = String(Math.floor(Date.now() / 1000) - (more.ageSeconds ?? 0));
-      const signature = createHmac('sha256', more.secret ?? 'sandbox-signing-secret')
-        .update(`v0:${at}:${body}`)
-        .digest('hex');
-      const answer = await fetch(url, {
-        method: 'POST',
-        headers: {
-          'content-type': more.type ?? 'application/x-www-form-urlencoded',
-          'x-slack-request-timestamp': at,
-          'x-slack-signature': `v0=${signature}`,
-        },
-        body,
-        signal: AbortSignal.timeout(2000),
-      }).catch(() => undefined);
-      await answer?.text();
-      return answer?.status ?? 0;
-    };
+    const post = signedPoster(url);
     const command = new URLSearchParams({
       command: '/burst',
       text: 'provision 1 small',
@@ -324,11 +302,3 @@ describe('what the cluster holds', () => {
     expect((await world.app.checks()).filter((check) => !check.ok)).toEqual([]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
