@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { burst, startChild, writeFiles } from './support/child.ts';
+import { freePort, SECRET, signedPoster } from './support/http.ts';
 import { merged, startWorld } from './support/world.ts';
 import type { Tree, World } from './support/world.ts';
 
@@ -106,5 +107,23 @@ describe('burst', () => {
     for (const line of out.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('msg');
     await startChild(world);
     await world.olga.asks('/burst list');
+  });
+
+  it('stays up when what Slack posts is no payload at all', async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/slack/events`;
+    const world = await startWorld({
+      stepMs: 0,
+      requestUrl: url,
+      config: { slack: { mode: 'http', signing_secret: SECRET, port }, logging: { level: 'info' } },
+    });
+    const child = await startChild(world);
+    const post = signedPoster(url);
+    await Promise.all(
+      ['payload=null', 'payload=[]', 'payload=%7B', 'command=%2Fburst', '\u0000', '%'].map((body) => post(body)),
+    );
+    expect((await world.olga.asks('/burst list')).text).toContain('worker-1');
+    child.kill('SIGTERM');
+    expect((await child.ended).code).toBe(0);
   });
 });

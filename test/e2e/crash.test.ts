@@ -4,15 +4,12 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { burst, startChild } from './support/child.ts';
-import type { Child } from './support/child.ts';
-import type { Person } from './support/person.ts';
+import { crashAt, realWorld, recover } from './support/crash.ts';
+import type { Point } from './support/crash.ts';
 import { shown } from './support/person.ts';
-import type { When } from './support/tap.ts';
-import { HOUR_MS, MINUTE_MS, startWorld, tokensOf } from './support/world.ts';
-import type { Finished, World } from './support/world.ts';
+import { employ, guestsOn, HOUR_MS, MINUTE_MS, tokensOf } from './support/world.ts';
+import type { Finished } from './support/world.ts';
 
-/** The tap, the call, and whether the call or its reply is lost. */
-type Point = readonly [tap: keyof World['taps'], call: string, when: When];
 type Life = { readonly add: Point; readonly drain?: Point; readonly end: Point; readonly by: 'destroy' | 'expire' };
 
 const lives: readonly Life[] = [
@@ -58,65 +55,18 @@ const lives: readonly Life[] = [
   { add: ['kubernetes', 'PATCH nodes', 'before'], end: ['proxmox', 'delete_vm', 'before'], by: 'expire' },
   { add: ['kubernetes', 'PATCH nodes', 'after'], end: ['proxmox', 'delete_vm', 'after'], by: 'expire' },
   { add: ['kubernetes', 'DELETE secrets', 'before'], end: ['kubernetes', 'DELETE nodes', 'after'], by: 'expire' },
+  { add: ['slack', 'chat.postMessage', 'after'], end: ['slack', 'chat.postMessage', 'after'], by: 'expire' },
   { add: ['kubernetes', 'DELETE secrets', 'after'], end: ['slack', 'chat.postMessage', 'before'], by: 'expire' },
 ];
 
-/** What the channel says of operations: one message for each, found by what it asked for. */
-async function operationMessages(olga: Person, what: RegExp): Promise<string[]> {
-  const items = (await olga.messages()).filter((item) => !item.ephemeral && what.test(item.text));
-  return items.map((item) => item.text);
-}
-
-/** Kills the process at the point that `act` leads to. @returns how many messages an operation may have by now. */
-async function crashAt(
-  world: World,
-  child: Child,
-  [tap, call, when]: Point,
-  act: () => Promise<unknown>,
-): Promise<number> {
-  const dying: { ms?: number } = {};
-  world.taps[tap].lose(call, when, () => {
-    dying.ms = performance.now();
-    child.kill();
-  });
-  await act();
-  await world.until(`the crash at ${tap} ${call} ${when}\n${child.out()}`, () => dying.ms, 30_000);
-  expect((await child.ended).code, 'it was killed, it did not exit').toBeNull();
-  // Slack cannot be asked whether a post arrived: only what died right after posting may say it once more
-  const posted = world.taps.slack.lastMs('chat.postMessage');
-  return posted !== undefined && (dying.ms ?? 0) - posted < 1000 ? 2 : 1;
-}
-
-/** Starts the process anew and waits until Slack tells the good end. */
-async function recover(world: World, what: RegExp, most: number, aheadMs = 0): Promise<Child> {
-  const child = await startChild(world, aheadMs);
-  await world.until(
-    `the end after the crash: ${String(what)}`,
-    async () => (await operationMessages(world.olga, what)).at(-1)?.includes(':white_check_mark: done'),
-    60_000,
-  );
-  expect((await operationMessages(world.olga, what)).length, 'messages for one operation').toBeLessThanOrEqual(most);
-  return child;
-}
-
 async function live({ add, drain, end, by }: Life, finished: Finished): Promise<void> {
-  const world = await startWorld({
-    finished,
-    stepMs: 0,
-    times: { cloneMs: 300, bootMs: 300, shutdownMs: 200, podStartMs: 100, podShutdownMs: 200, nodeReadyMs: 200 },
-    config: {
-      kubernetes: { request_timeout_seconds: 3 },
-      mcp_servers: { proxmox: { call_timeout_seconds: 3 } },
-      engine: { poll_seconds: 1, step_timeout_seconds: 3, claim_seconds: 4 },
-      logging: { level: 'info' },
-    },
-  });
+  const world = await realWorld(finished);
   const { olga } = world;
   const tasks = async (type: string): Promise<number> =>
     [...world.sandbox.proxmox.pve.tasks.values()].filter((task) => task.type === type && task.exit === 'OK').length;
   let child = await startChild(world);
-  let most = await crashAt(world, child, add, () => olga.types('/burst provision 1 small 24h'));
-  child = await recover(world, /asked to provision/, most);
+  await crashAt(world, child, add, () => olga.types('/burst provision 1 small 24h'));
+  child = await recover(world, /asked to provision/);
   const [name = '', ...others] = await world.burst();
   expect(others).toEqual([]);
   expect(await world.node(name)).toMatchObject({ ready: true, unschedulable: false });
@@ -124,29 +74,27 @@ async function live({ add, drain, end, by }: Life, finished: Finished): Promise<
   expect((await world.state()).vms.filter((vm) => vm.name.startsWith('burst-'))).toHaveLength(1);
   expect(await tasks('qmclone'), 'one VM was made').toBe(1);
   expect(await tokensOf(world.sandbox), 'no token is left').toEqual([]);
-  const pods = async (): Promise<number> =>
-    ((await world.node(name))?.pods ?? []).filter((pod) => !pod.owner.startsWith('DaemonSet')).length;
-  await world.until('pods to drain', async () => (await pods()) > 0);
+  await employ(world, name);
 
   if (drain !== undefined) {
     const form = await olga.opens(`/burst drain ${name}`);
-    most = await crashAt(world, child, drain, () => olga.submits(form));
-    child = await recover(world, /asked to drain/, most);
+    await crashAt(world, child, drain, () => olga.submits(form));
+    child = await recover(world, /asked to drain/);
     expect((await world.node(name))?.unschedulable).toBe(true);
-    expect(await pods()).toBe(0);
+    expect(await guestsOn(world, name)).toBe(0);
   }
   if (by === 'destroy') {
     const form = await olga.opens(`/burst destroy ${name}`);
-    most = await crashAt(world, child, end, () => olga.submits(form));
-    await recover(world, /asked to destroy/, most);
+    await crashAt(world, child, end, () => olga.submits(form));
+    await recover(world, /asked to destroy/);
   } else {
     child.kill('SIGTERM');
     expect((await child.ended).code, child.out()).toBe(0);
     const aheadMs = 24 * HOUR_MS + MINUTE_MS;
     world.skip(aheadMs);
     child = await startChild(world, aheadMs, false);
-    most = await crashAt(world, child, end, () => Promise.resolve());
-    await recover(world, /Deadline reached/, most, aheadMs);
+    await crashAt(world, child, end, () => Promise.resolve());
+    await recover(world, /Deadline reached/, aheadMs);
   }
   expect(await world.leftOf(name)).toEqual([]);
   expect(await tasks('qmdestroy'), 'one VM was destroyed').toBe(1);

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { HOUR_MS, MINUTE_MS, provisioned, runApp, startAll } from './support/world.ts';
+import { employ, HOUR_MS, MINUTE_MS, provisioned, runApp, startAll } from './support/world.ts';
 import type { World } from './support/world.ts';
 
 const deadlineOf = async (world: World, name: string): Promise<number> =>
@@ -29,7 +29,9 @@ describe('a deadline', () => {
     world.skip(30 * MINUTE_MS);
     const message = await olga.sees(/Deadline reached/);
     await world.until('its removal', async () => (await world.leftOf(name)).length === 0);
-    await world.until('its end in Slack', async () => (await olga.again(message)).text.includes('1 of 1 removed'));
+    await world.until('its end in Slack', async () =>
+      (await olga.again(message)).text.includes(':white_check_mark: done'),
+    );
     expect(await warnings(world)).toHaveLength(2);
     expect((await olga.messages()).filter((item) => /Deadline reached/.test(item.text))).toHaveLength(1);
   });
@@ -44,7 +46,7 @@ describe('a deadline', () => {
     expect((await vera.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/Not allowed/);
     expect((await olga.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/on its way/);
     expect((await ada.clicksAndHears(warning, /Extend 4 h/)).text).toMatch(/<@U0OPERATOR1> did this already/);
-    await olga.sees(/1 of 1 extended/);
+    await olga.ends(/to extend/);
     expect(((await deadlineOf(world, name)) - before) / HOUR_MS).toBe(4);
     world.skip(2 * HOUR_MS + MINUTE_MS);
     await world.until('the reaper to look', async () => (await deadlineOf(world, name)) > world.sandbox.clock.now());
@@ -64,7 +66,7 @@ describe('a deadline', () => {
     const form = await olga.form(/cannot be undone/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await olga.submits(form);
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
   });
 
@@ -80,7 +82,7 @@ describe('a deadline', () => {
       ok: true,
       message: `It is now one second past the deadline of ${name}.`,
     });
-    await world.olga.sees(/Deadline reached[^]*1 of 1 removed/);
+    await world.olga.ends(/Deadline reached/);
     expect(await warnings(world)).toHaveLength(1);
     expect(await world.leftOf(name)).toEqual([]);
   });
@@ -89,16 +91,18 @@ describe('a deadline', () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small 4h');
-    await world.until('pods', async () => (await world.node(name))?.pods.some((pod) => pod.owner.includes('web')));
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     world.skip(4 * HOUR_MS);
     const message = await olga.sees(/Deadline reached[^]*is blocked/);
-    expect(shown(message)).toMatch(/PodDisruptionBudget `shop\/web`/);
+    expect(shown(message)).toMatch(/PodDisruptionBudget `shop\/freeze-guest`/);
     world.skip(11 * MINUTE_MS);
     await olga.sees(/The removal of burst-small-[a-z2-7]{5} waits: .*PodDisruptionBudget/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await world.fault('pdb_blocks', false);
-    await world.until('its end in Slack', async () => (await olga.again(message)).text.includes('1 of 1 removed'));
+    await world.until('its end in Slack', async () =>
+      (await olga.again(message)).text.includes(':white_check_mark: done'),
+    );
     expect(await world.leftOf(name)).toEqual([]);
   });
 });
@@ -117,7 +121,7 @@ describe('a lost database', () => {
     await olga.sees(/:alarm_clock:/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     world.skip(HOUR_MS);
-    await olga.sees(/Deadline reached[^]*1 of 1 removed/);
+    await olga.ends(/Deadline reached/);
     expect(await world.leftOf(name)).toEqual([]);
     expect((await world.state()).vms.map((vm) => vm.name).sort()).toEqual([
       'k8s-worker-template',

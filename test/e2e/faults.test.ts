@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
-import { MINUTE_MS, operationIn, provisioned, startAll, tokensOf } from './support/world.ts';
+import {
+  employ,
+  guestsOn,
+  MINUTE_MS,
+  operationIn,
+  provisioned,
+  runApp,
+  startAll,
+  startWorld,
+  tokensOf,
+} from './support/world.ts';
 import type { World } from './support/world.ts';
 
 const burstVms = async (world: World): Promise<string[]> =>
   (await world.state()).vms.filter((vm) => vm.name.startsWith('burst-')).map((vm) => vm.name);
-const podsOf = async (world: World, name: string): Promise<number> =>
-  ((await world.node(name))?.pods ?? []).filter((pod) => pod.owner.includes('web')).length;
 
 describe('Proxmox', () => {
   it('a clone that fails is told with its reason and leaves nothing; retry works once it is repaired', async () => {
@@ -14,14 +22,14 @@ describe('Proxmox', () => {
     const { olga } = world;
     await world.fault('clone_fails', true);
     await olga.asks('/burst provision 2 small');
-    const message = await olga.sees(/:x: failed/);
+    const message = await olga.ends(/to provision/, 'failed');
     expect(message.text).toMatch(/out of space/);
     expect(await burstVms(world)).toEqual([]);
     expect(await tokensOf(world.sandbox)).toEqual([]);
     expect(shown(await olga.asks('/burst list'))).toContain('0 of at most 10 burst workers');
     await world.fault('clone_fails', false);
     await olga.clicksAndHears(await olga.again(message), /Retry/);
-    await olga.sees(/2 of 2 ready/);
+    await olga.ends(/to provision 2/);
     expect(await world.burst()).toHaveLength(2);
   });
 
@@ -34,7 +42,7 @@ describe('Proxmox', () => {
     const [name = ''] = await burstVms(world);
     expect(await world.leftOf(name)).toEqual(['vm', 'token']);
     world.skip(16 * MINUTE_MS);
-    const message = await olga.sees(/:x: failed/);
+    const message = await olga.ends(/to provision/, 'failed');
     expect(message.text).toMatch(/Waiting for the node to join took longer than 15 min/);
     expect(await world.leftOf(name)).toEqual([]);
   });
@@ -48,7 +56,7 @@ describe('Proxmox', () => {
     await olga.sees(/the VM is locked \(backup\)|locked/);
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     await world.fault('locked', false);
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
   });
 
@@ -63,7 +71,7 @@ describe('Proxmox', () => {
     const checks = await world.app.checks();
     expect(checks.find((check) => check.name === 'vm-server')).toMatchObject({ ok: false });
     proxmox.setDown(false);
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     expect(await burstVms(world)).toHaveLength(1);
     expect((await world.app.checks()).every((check) => check.ok)).toBe(true);
   });
@@ -104,7 +112,7 @@ describe('Proxmox', () => {
     }
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     proxmox.answer = undefined;
-    const state = await olga.sees(/1 of 1 removed|:rotating_light: stuck|:x: failed/);
+    const state = await olga.sees(/to destroy[^]*(:white_check_mark: done|:rotating_light: stuck|:x: failed)/);
     expect(state.text).not.toMatch(/stuck/);
   });
 });
@@ -114,39 +122,39 @@ describe('Kubernetes', () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
-    await world.until('pods', async () => (await podsOf(world, name)) > 0);
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     const form = await olga.opens(`/burst drain ${name}`);
-    expect(shown(form)).toMatch(/Budgets that block now[^]*shop\/web/);
+    expect(shown(form)).toMatch(/Budgets that block now[^]*shop\/freeze-guest/);
     await olga.submits(form);
-    const message = await olga.sees(/is blocked for[^]*PodDisruptionBudget `shop\/web`/);
+    const message = await olga.sees(/is blocked for[^]*PodDisruptionBudget `shop\/freeze-guest`/);
     expect((await world.node(name))?.unschedulable).toBe(true);
     expect(buttons(message)).toContain('Cancel and uncordon');
     expect((await olga.clicksAndHears(message, /Cancel and uncordon/)).text).toContain('1 worker stopping');
     await world.until('the end', async () => (await olga.again(message)).text.includes(':no_entry_sign: cancelled'));
     expect(await world.node(name)).toMatchObject({ unschedulable: false, ready: true });
-    expect(await podsOf(world, name)).toBeGreaterThan(0);
+    expect(await guestsOn(world, name)).toBeGreaterThan(0);
 
     await olga.submits(await olga.opens(`/burst drain ${name}`));
     const second = await world.until('the second message', async () =>
       (await olga.messages()).findLast((item) => /is blocked for/.test(item.text) && item.ts !== message.ts),
     );
     await world.fault('pdb_blocks', false);
-    await world.until('its end', async () => (await olga.again(second)).text.includes('1 of 1 drained'));
-    expect(await podsOf(world, name)).toBe(0);
+    await world.until('its end', async () => (await olga.again(second)).text.includes(':white_check_mark: done'));
+    expect(await guestsOn(world, name)).toBe(0);
   });
 
   it('a drain that stays blocked ends at its time limit, uncordoned, with the blocker named', async () => {
     const world = await startAll();
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
-    await world.until('pods', async () => (await podsOf(world, name)) > 0);
+    await employ(world, name);
     await world.fault('pdb_blocks', true);
     await olga.submits(await olga.opens(`/burst drain ${name}`));
     const message = await olga.sees(/is blocked for/);
     world.skip(11 * MINUTE_MS);
     await world.until('its end', async () => (await olga.again(message)).text.includes(':x: failed'));
-    expect((await olga.again(message)).text).toMatch(/did not end within 10 min: .*shop\/web/);
+    expect((await olga.again(message)).text).toMatch(/did not end within 10 min: .*shop\/freeze-guest/);
     expect(await world.node(name)).toMatchObject({ unschedulable: false });
   });
 
@@ -155,21 +163,45 @@ describe('Kubernetes', () => {
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
     await world.fault('api_down', true);
-    await world.until('stale said', async () => /out of reach/.test(shown(await olga.asks('/burst list'))));
+    const fresh = async (): Promise<boolean> =>
+      (await world.app.checks()).some((check) => check.name === 'cluster' && check.ok);
+    await world.until('stale', async () => !(await fresh()));
     const list = shown(await olga.asks('/burst list'));
     expect(list).toContain(name);
-    expect(list).toMatch(/this may be old/);
+    expect(list).toMatch(/out of reach[^]*this may be old/);
     const refused = await olga.opens(`/burst destroy ${name}`);
     expect(refused.submit, 'nothing to confirm without a look').toBeUndefined();
     expect(shown(refused)).toMatch(/Out of reach|unknown|did not work/);
-    expect((await world.app.checks()).find((check) => check.name === 'cluster')).toMatchObject({ ok: false });
     // what does not need the cluster goes on, the rest waits
     await olga.asks('/burst provision 1 medium');
     await olga.sees(/provision 1 medium[^]*looking again/);
     await world.fault('api_down', false);
-    await olga.sees(/provision 1 medium[^]*1 of 1 ready/, 40_000);
-    await world.until('fresh again', async () => !/out of reach/.test(shown(await olga.asks('/burst list'))));
+    await olga.ends(/provision 1 medium/);
+    await world.until('fresh again', fresh);
+    expect(shown(await olga.asks('/burst list'))).not.toMatch(/out of reach/);
     expect(await world.burst()).toHaveLength(2);
+  });
+});
+
+describe('a start', () => {
+  it('while the cluster and the VM server are away waits for them, and says so', async () => {
+    const world = await startWorld();
+    const { olga, taps } = world;
+    taps.kubernetes.setDown(true);
+    taps.proxmox.setDown(true);
+    const app = await runApp(world);
+    expect(shown(await olga.asks('/burst list'))).toMatch(/out of reach/);
+    expect((await app.checks()).filter((check) => !check.ok).map((check) => check.name)).toEqual([
+      'cluster',
+      'vm-server',
+    ]);
+    await olga.asks('/burst provision 1 small');
+    await olga.sees(/looking again/);
+    taps.kubernetes.setDown(false);
+    taps.proxmox.setDown(false);
+    await olga.ends(/to provision/);
+    expect(await world.burst()).toHaveLength(1);
+    await world.until('all well', async () => (await app.checks()).every((check) => check.ok));
   });
 });
 
@@ -179,7 +211,7 @@ describe('Slack', () => {
     const { olga } = world;
     await olga.asks('/burst provision 1 small');
     world.sandbox.slack.refreshConnections();
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     world.taps.slack.cut();
     // Slack gives up a command after 3 s without an answer: the person tries again
     await world.until(
@@ -196,8 +228,8 @@ describe('Slack', () => {
     world.sandbox.slack.force('chat.postMessage', 1, { retryAfterSeconds: 1 });
     world.sandbox.slack.force('chat.update', 2, { retryAfterSeconds: 1 });
     const id = operationIn((await olga.asks('/burst provision 3 small')).text);
-    await olga.sees(/3 of 3 ready/, 30_000);
-    const said = (await olga.messages()).filter((item) => !item.ephemeral && item.text.includes(id));
+    await olga.ends(/to provision 3/);
+    const said = (await olga.posts()).filter((item) => item.text.includes(id));
     expect(said).toHaveLength(1);
   });
 
@@ -206,10 +238,10 @@ describe('Slack', () => {
     const { olga } = world;
     world.sandbox.slack.force('chat.postMessage', 3, { error: 'internal_error' });
     await olga.asks('/burst provision 1 small');
-    await olga.sees(/1 of 1 ready/);
+    await olga.ends(/to provision/);
     world.sandbox.slack.force('chat.update', 1, { error: 'message_not_found' });
     const [name = ''] = await world.burst();
     await olga.submits(await olga.opens(`/burst destroy ${name}`));
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
   });
 });

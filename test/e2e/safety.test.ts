@@ -30,7 +30,7 @@ describe('who may', () => {
     await olga.closes();
 
     await ada.submits(await ada.opens(`/burst destroy ${own}`));
-    await ada.sees(/1 of 1 removed/);
+    await ada.ends(/to destroy/);
     expect(await world.leftOf(own)).toEqual([]);
     expect(await world.leftOf(hers)).toEqual(['node', 'vm']);
   });
@@ -44,6 +44,37 @@ describe('who may', () => {
     for (const who of [vera, nina])
       expect((await who.clicksAndHears(await who.again(message), /^Cancel$/)).text).toMatch(/Not allowed/);
     expect((await olga.again(message)).text).not.toMatch(/cancelled|stopping/);
+  });
+});
+
+describe('who may, by user groups', () => {
+  it('members may; when the groups cannot be looked up the answer is no', async () => {
+    const roles = {
+      viewer: { users: [] },
+      operator: { users: [], groups: ['burst-operators'] },
+      admin: { users: [], groups: ['burst-admins'] },
+    };
+    const world = await startAll({ config: { slack: { roles } } });
+    const { olga, ada, vera, sandbox } = world;
+    sandbox.slack.force('usergroups.users.list', 100, { error: 'internal_error' });
+    expect((await olga.asks('/burst provision 1 small')).text).toMatch(/could not be established/);
+    expect(shown(await ada.opens('/burst destroy worker-1'))).toMatch(/could not be established/);
+    await ada.closes();
+    sandbox.slack.force('usergroups.users.list', 0, { error: 'internal_error' });
+    const [name = ''] = await provisioned(world, olga, '1 small');
+    expect((await vera.asks('/burst list')).text).toMatch(/Not allowed/);
+    await ada.submits(await ada.opens(`/burst destroy ${name}`));
+    await ada.ends(/to destroy/);
+    expect(await world.leftOf(name)).toEqual([]);
+  });
+
+  it('only in the channels that are named', async () => {
+    const world = await startAll({ config: { slack: { channels: ['C0BURST0001'] } } });
+    const { olga } = world;
+    const refused = await olga.asks('/burst provision 1 small', 'C0GENERAL01');
+    expect(refused.text).toMatch(/not allowed in this channel[^]*<#C0BURST0001>/);
+    expect((await world.state()).vms).toHaveLength(3);
+    await olga.asks('/burst list');
   });
 });
 
@@ -82,17 +113,12 @@ describe('SAFETY VIOLATION', () => {
     const details = await ada.asks('/burst details worker-1');
     expect(buttons(details)).toEqual([]);
     // buttons of messages that never were
-    const forced = JSON.stringify({ operationId: 'none', worker: 'worker-1' });
-    for (const [action_id, value] of [
-      ['burst:worker:destroy', 'worker-1'],
-      ['burst:worker:drain', 'worker-1'],
-      ['burst:op:force:0', forced],
-    ] as const) {
+    for (const action_id of ['burst:worker:destroy', 'burst:worker:drain']) {
       await ada.send('/action', {
         container: { type: 'message', channel: details.channel, ts: details.ts },
-        action: { type: 'button', action_id, block_id: 'b', value },
+        action: { type: 'button', action_id, block_id: 'b', value: 'worker-1' },
       });
-      expect(shown(await ada.form(/SAFETY VIOLATION|There is no operation/))).not.toMatch(/on its way/);
+      expect(shown(await ada.form(/SAFETY VIOLATION/))).toMatch(/SAFETY VIOLATION: Cannot/);
       await ada.closes();
     }
     const heard = await ada.clicksAndHears(
@@ -131,7 +157,7 @@ describe('SAFETY VIOLATION', () => {
     const { olga } = world;
     const [name = ''] = await provisioned(world, olga, '1 small');
     await olga.submits(await olga.opens(`/burst drain ${name}`));
-    await olga.sees(/1 of 1 drained/);
+    await olga.ends(/to drain/);
     const form = await olga.opens(`/burst destroy ${name}`);
     expect(shown(form)).toMatch(/\*drained\*/);
     const answer = await fetch(`${world.sandbox.kubernetes.url}/api/v1/nodes/${name}`, {
@@ -148,7 +174,39 @@ describe('SAFETY VIOLATION', () => {
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     // the new confirmation is what counts
     await olga.submits(await olga.form(/not drained/));
-    await olga.sees(/1 of 1 removed/);
+    await olga.ends(/to destroy/);
     expect(await world.leftOf(name)).toEqual([]);
+  });
+
+  it("somebody else's VM is never stopped or deleted, whatever its id, its name and the node say", async () => {
+    const world = await startAll();
+    const { ada } = world;
+    const { pve } = world.sandbox.proxmox;
+    // a VM of the node's own name and id, made by somebody else
+    pve.put(150, 'impostor', false, 'running', { cores: '1', memory: '512' });
+    world.sandbox.kubernetes.put({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: {
+        name: 'impostor',
+        labels: { 'worker-type': 'burst' },
+        annotations: { 'worker-ttl': '2099-01-01T00:00:00Z', 'burst/vm-id': '150' },
+      },
+      status: {},
+    });
+    // an id that was given to another VM after ours had gone
+    const [name = ''] = await provisioned(world, ada, '1 small');
+    const ours = (await world.vm(name))?.id ?? 0;
+    pve.vms.delete(ours);
+    pve.put(ours, 'pet-new', false, 'running', { cores: '1', memory: '512', tags: 'prod' });
+    await world.until('the impostor', async () => shown(await ada.asks('/burst list')).includes('impostor'));
+    for (const worker of ['impostor', name]) {
+      await ada.submits(await ada.opens(`/burst destroy ${worker}`));
+      const message = await ada.ends(new RegExp(`to destroy \`${worker}\``), 'failed');
+      expect(message.text).toContain('SAFETY VIOLATION');
+    }
+    const { vms } = await world.state();
+    expect(vms.find((vm) => vm.id === 150)).toMatchObject({ name: 'impostor', status: 'running' });
+    expect(vms.find((vm) => vm.id === ours)).toMatchObject({ name: 'pet-new', status: 'running' });
   });
 });

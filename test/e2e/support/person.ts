@@ -39,10 +39,21 @@ export const buttons = (from: { readonly blocks: readonly unknown[] }): string[]
     .filter((element) => element.type === 'button')
     .map((element) => element.text?.text ?? '');
 
+/** How a message tells an operation's end. */
+const marks = {
+  done: ':white_check_mark: done',
+  failed: ':x: failed',
+  cancelled: ':no_entry_sign: cancelled',
+} as const;
+
 export type Person = {
   readonly id: string;
   state(): Promise<PageSlackState>;
   messages(): Promise<PageMessage[]>;
+  /** What stands in the channels for everybody, threads left out. */
+  posts(): Promise<PageMessage[]>;
+  /** Waits for the message of the operation that says this to tell its end. */
+  ends(what: RegExp, how?: keyof typeof marks, limitMs?: number): Promise<PageMessage>;
   /** Types in the channel (`/burst …`). */
   types(text: string, channel?: string): Promise<void>;
   /** Types and waits for the private answer. */
@@ -69,9 +80,9 @@ export function person(id: string, page: Page, until: Until): Person {
   const state = async (): Promise<PageSlackState> => (await page(`/slack/state?user=${id}`)) as PageSlackState;
   const send = async (path: string, body: object): Promise<Reply> =>
     (await page(`/slack${path}`, { user: id, ...body })) as Reply;
-  // What stands in the channel itself: details of an operation are in its thread.
-  const messages = async (): Promise<PageMessage[]> =>
-    (await state()).messages.filter((item) => item.threadTs === undefined);
+  const messages = async (): Promise<PageMessage[]> => (await state()).messages;
+  const posts = async (): Promise<PageMessage[]> =>
+    (await messages()).filter((item) => !item.ephemeral && item.threadTs === undefined);
   const types: Person['types'] = async (text, channel = 'C0BURST0001') => {
     expect(await send('/command', { channel, text })).toEqual({ ok: true });
   };
@@ -112,6 +123,13 @@ export function person(id: string, page: Page, until: Until): Person {
     types,
     send,
     clicks,
+    posts,
+    ends: (what, how = 'done', limitMs = 40_000) =>
+      until(
+        `${marks[how]}: ${String(what)}`,
+        async () => (await posts()).findLast(({ text }) => what.test(text) && text.includes(marks[how])),
+        limitMs,
+      ),
     asks: (text, channel) => heardAfter(() => types(text, channel), text),
     clicksAndHears: (message, label, choose) => heardAfter(() => clicks(message, label, choose), String(label)),
     async opens(text) {

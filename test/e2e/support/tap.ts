@@ -14,8 +14,6 @@ export type Tap = {
   readonly url: string;
   /** Names of the calls so far, e.g. `clone_vm`, `PATCH nodes`, `chat.update`. */
   readonly calls: string[];
-  /** When the last call of this name came, in ms of `performance.now()`. */
-  lastMs(call: string): number | undefined;
   /** While true every connection is refused; open ones are cut. */
   setDown(down: boolean): void;
   /** Cuts what is open now. */
@@ -49,7 +47,6 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
   const to = new URL(target);
   const sockets = new Set<net.Socket>();
   const traps: { call: string; when: When; act: () => void }[] = [];
-  const times = new Map<string, number>();
   let down = false;
   const trapped = (call: string, when: When): (() => void) | undefined => {
     const at = traps.findIndex((trap) => trap.call === call && trap.when === when);
@@ -68,7 +65,6 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
       const body = Buffer.concat(chunks);
       const call = nameOf(request.method ?? 'GET', new URL(request.url ?? '/', target).pathname, body.toString());
       tap.calls.push(call);
-      times.set(call, performance.now());
       const before = trapped(call, 'before');
       if (before !== undefined) {
         before();
@@ -134,7 +130,6 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
   const tap: Tap = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: [],
-    lastMs: (call) => times.get(call),
     answer: undefined,
     cut,
     setDown(on) {

@@ -110,17 +110,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       if (value !== undefined && value !== null && value !== false) return value;
       if (performance.now() > endMs) {
         const { nodes, vms, tasks } = await state();
+        const pods = await kubernetesItems(sandbox, 'pods');
         const said = sandbox.slack.world().messages.map(({ text, to }) => `${to ?? 'all'}: ${text}`);
         throw new Error(
           `never came: ${what}\n${[
             ...nodes.map((node) => `node ${node.name} ready=${node.ready} cordoned=${node.unschedulable}`),
+            ...pods.map((pod) => `pod ${pod.metadata.name} on ${pod.spec?.nodeName ?? 'no node'}`),
             ...vms.map((vm) => `vm ${vm.id} ${vm.name} ${vm.status}`),
             ...tasks.map((task) => `task ${task.type} ${task.vmId} ${task.status}`),
             ...said,
           ].join('\n')}`,
         );
       }
-      await wait(8);
+      await wait(stepMs === 0 ? 100 : 8);
       sandbox.clock.skip(stepMs);
     }
   };
@@ -164,13 +166,18 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
+type Item = { metadata: { name: string }; spec?: { nodeName?: string } };
+/** Objects as the API server lists them: `pods`, `namespaces/kube-system/secrets`. */
+async function kubernetesItems(sandbox: Sandbox, path: string): Promise<Item[]> {
+  const answer = await fetch(`${sandbox.kubernetes.url}/api/v1/${path}`, {
+    headers: { authorization: `Bearer ${sandbox.kubernetes.adminToken}` },
+  }).catch(() => undefined);
+  return answer === undefined ? [] : ((await answer.json()) as { items: Item[] }).items;
+}
+
 /** Bootstrap tokens in the cluster, of one worker or of all. */
 export async function tokensOf(sandbox: Sandbox, worker?: string): Promise<string[]> {
-  const answer = await fetch(`${sandbox.kubernetes.url}/api/v1/namespaces/kube-system/secrets`, {
-    headers: { authorization: `Bearer ${sandbox.kubernetes.adminToken}` },
-  });
-  const { items } = (await answer.json()) as { items: { metadata: { name: string }; type?: string }[] };
-  return items
+  return (await kubernetesItems(sandbox, 'namespaces/kube-system/secrets'))
     .filter((item) => item.metadata.name.startsWith('bootstrap-token-'))
     .filter((item) => worker === undefined || JSON.stringify(item).includes(worker))
     .map((item) => item.metadata.name);
@@ -207,4 +214,40 @@ export function operationIn(text: string): string {
   const id = /[Oo]peration `([0-9a-z]+)`/.exec(text)?.[1];
   if (id === undefined) throw new Error(`no operation in: ${text}`);
   return id;
+}
+
+/** Gives this worker two pods of its own to run (Deployment shop/guest), and waits until they do. */
+export async function employ(world: World, name: string): Promise<void> {
+  const { kubernetes } = world.sandbox;
+  const labels = { app: 'guest' };
+  const answer = await fetch(`${kubernetes.url}/apis/apps/v1/namespaces/shop/deployments`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${kubernetes.adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'guest' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            nodeSelector: { 'kubernetes.io/hostname': name },
+            containers: [{ name: 'guest', image: 'registry.example/guest:1' }],
+          },
+        },
+      },
+    }),
+  });
+  if (answer.status !== 201) throw new Error(`no guests: ${answer.status} ${await answer.text()}`);
+  await world.until('guests', async () => {
+    const pods = (await world.node(name))?.pods ?? [];
+    return pods.filter((pod) => pod.phase === 'Running' && pod.owner === 'Deployment/guest').length === 2;
+  });
+}
+/** Pods on this worker that a drain would move. */
+export async function guestsOn(world: World, name: string): Promise<number> {
+  const pods = (await world.node(name))?.pods ?? [];
+  return pods.filter((pod) => pod.phase === 'Running' && !pod.owner.startsWith('DaemonSet')).length;
 }
