@@ -6,7 +6,7 @@ import { Composer } from './composer.tsx';
 import { Avatar, MessageList } from './messages.tsx';
 import { Modal } from './modal.tsx';
 import type { Edited } from './state.ts';
-import { ReaderContext } from './text.tsx';
+import { ReaderContext } from './reader.ts';
 import { World } from './world.tsx';
 
 /** Signed in at first; the state then names everyone else. */

@@ -3,7 +3,7 @@ import type { PageSlackState } from '../../contract.ts';
 import { post } from './api.ts';
 import { subCommands } from './hints.ts';
 import { escapeText } from './mrkdwn.ts';
-import { ReaderContext } from './text.tsx';
+import { ReaderContext } from './reader.ts';
 
 type Suggestion = { insert: string; title: string; usage: string; description: string };
 

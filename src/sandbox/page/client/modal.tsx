@@ -6,7 +6,7 @@ import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
-import { plain } from './text.tsx';
+import { plain } from './emoji.tsx';
 
 /** The view on top of the person's stack. Typed values outlive updates of the view, errors stand at their fields. */
 export function Modal({

@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { RichText } from './text.tsx';
+import { RichText } from './rich-text.tsx';
 import { list, rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 
