@@ -136,25 +136,23 @@ export function App() {
           </div>
           <div className="me">
             <Avatar id={user} name={slack.me.realName} bot={false} />
-            <label className="grow">
-              <span className="small">Signed in as</span>
-              <select
-                aria-label="Switch user"
-                value={user}
-                onChange={(event) => {
-                  setUser(event.target.value);
-                  setHomeEdited({});
-                  if (channel?.kind === 'im') setPlace(undefined);
-                  setThread(undefined);
-                }}
-              >
-                {slack.users
-                  .filter((u) => !u.isBot)
-                  .map((u) => (
-                    <option key={u.id} value={u.id}>{`${u.realName} (${u.role})`}</option>
-                  ))}
-              </select>
-            </label>
+            <span className="small">Signed in as</span>
+            <select
+              aria-label="Switch user"
+              value={user}
+              onChange={(event) => {
+                setUser(event.target.value);
+                setHomeEdited({});
+                if (channel?.kind === 'im') setPlace(undefined);
+                setThread(undefined);
+              }}
+            >
+              {slack.users
+                .filter((u) => !u.isBot)
+                .map((u) => (
+                  <option key={u.id} value={u.id}>{`${u.realName} (${u.role})`}</option>
+                ))}
+            </select>
           </div>
         </nav>
         <main className="main">

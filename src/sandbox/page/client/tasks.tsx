@@ -53,11 +53,10 @@ export function Task({ task }: { task: Rec }) {
 /** A plan: tasks under a title. */
 export function Plan({ block }: { block: Rec }) {
   const tasks = list(block['tasks']).map(rec);
-  const done = tasks.filter((task) => task['status'] === 'complete').length;
   return (
     <details className="block plan" open>
       <summary>
-        <strong>{plain(str(block['title']))}</strong> <span className="muted">{`${done} of ${tasks.length}`}</span>
+        <strong>{plain(str(block['title']))}</strong>
       </summary>
       <ul>
         {tasks.map((task, i) => (
