@@ -6,6 +6,7 @@ import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
+import { rec } from './values.ts';
 import { plain } from './emoji.tsx';
 
 /** The view on top of the person's stack. Typed values outlive updates of the view, errors stand at their fields. */
@@ -52,7 +53,7 @@ export function Modal({
       title={plain(view.title)}
       closeLabel="Close window"
       onClose={() => void close(false)}
-      focusKey={view.id}
+      focusKey={`${view.id}/${view.blocks.some((block) => rec(block)['type'] === 'input')}`}
       hidden={!top}
     >
       <form
