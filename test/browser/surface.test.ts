@@ -150,6 +150,33 @@ describe('the page', () => {
     expect(await background()).not.toBe('rgb(255, 255, 255)');
   });
 
+  it.each([420, 900])('fits a window of %i px', async (width) => {
+    const opened = await openSandbox(browser(), { width, height: 800 });
+    const { page, world } = opened;
+    await opened.says('/burst provision 1 small 1h');
+    await opened.message(/asked to provision/, '1 of 1 ready').waitFor(long);
+    await opened.says('/burst list');
+    await opened
+      .message(/Workers/)
+      .getByRole('row')
+      .first()
+      .waitFor();
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    await opened.shoot(`list-${width}`);
+    const panel = page.getByRole('button', { name: 'Outside world panel' });
+    await panel.click();
+    await opened.node(/^burst-small/).waitFor();
+    await opened.shoot(`world-${width}`);
+    await world.getByRole('button', { name: 'Close outside world' }).click();
+    await world.waitFor({ state: 'detached' });
+    await opened.says('/burst provision');
+    await opened
+      .dialog('Provision workers')
+      .getByRole('button', { name: 'Provision', exact: true })
+      .click({ trial: true });
+    await opened.shoot(`form-${width}`);
+  });
+
   it('makes clones fail by a switch, and Burst tells it and cleans up', async () => {
     const opened = await openSandbox(browser());
     const fault = opened.world.getByRole('switch', { name: 'Clone fails' });
