@@ -45,7 +45,12 @@ describe('a newcomer', () => {
 
   it('lists a worker, looks at it, drains it after a preview and destroys it after a confirmation', async () => {
     const opened = await openSandbox(browser());
-    const name = await opened.provisions('1 small 1h');
+    const name = await opened.provisions('1 large 1h');
+    await opened
+      .node(name)
+      .getByText(/Deployment/)
+      .first()
+      .waitFor(long);
 
     await opened.says('/burst list');
     const row = opened
@@ -53,7 +58,7 @@ describe('a newcomer', () => {
       .getByRole('row')
       .filter({ hasText: name });
     await row.waitFor();
-    expect(await row.innerText()).toMatch(/burst, small\t(ready|busy)\t[\s\S]*left[\s\S]*Olga Operator/);
+    expect(await row.innerText()).toMatch(/burst, large\t(ready|busy)\t[\s\S]*left[\s\S]*Olga Operator/);
     await opened.shoot('list');
 
     await opened.says(`/burst details ${name}`);
@@ -64,7 +69,7 @@ describe('a newcomer', () => {
 
     await opened.says(`/burst drain ${name}`);
     const preview = opened.dialog('Drain worker');
-    await preview.getByText(/pods? to evict/).waitFor();
+    await preview.getByText(/[1-9]\d* pods? to evict/).waitFor();
     await opened.shoot('drain-preview');
     await preview.getByRole('button', { name: 'Drain', exact: true }).click();
     await opened.closes(/is on its way/);

@@ -177,6 +177,54 @@ describe('the page', () => {
     await opened.shoot(`form-${width}`);
   });
 
+  it('shows an operation in detail in its thread, and takes a reply there', async () => {
+    const opened = await openSandbox(browser());
+    const { page } = opened;
+    await opened.provisions('1 small 1h');
+    await opened
+      .message(/asked to provision/)
+      .getByRole('button', { name: '1 reply', exact: true })
+      .click();
+    const thread = page.getByRole('log', { name: 'Thread' });
+    await thread.getByText(/Details of operation/).waitFor(long);
+    await opened.shoot('thread');
+    const reply = page.getByRole('textbox', { name: 'Reply in thread' });
+    await reply.fill('thank you');
+    await reply.press('Enter');
+    await thread.getByRole('article').filter({ hasText: 'thank you' }).waitFor();
+    await opened
+      .message(/asked to provision/)
+      .getByRole('button', { name: '2 replies' })
+      .waitFor();
+    await page.getByRole('button', { name: 'Close thread' }).click();
+    await thread.waitFor({ state: 'detached' });
+  });
+
+  it('shows a drain that a budget blocks, and lets it be cancelled', async () => {
+    const opened = await openSandbox(browser());
+    const name = await opened.provisions('1 large 4h');
+    await opened
+      .node(name)
+      .getByText(/Deployment/)
+      .first()
+      .waitFor(long);
+    await opened.world.getByRole('switch', { name: 'PodDisruptionBudget blocks' }).click();
+    await opened.says(`/burst drain ${name}`);
+    const preview = opened.dialog('Drain worker');
+    await preview.getByRole('button', { name: 'Drain', exact: true }).click();
+    await opened.closes(/is on its way/);
+    const message = opened.message(/asked to drain/);
+    await message.getByText(/is blocked for/).waitFor(long);
+    await opened.shoot('drain-blocked');
+    await message.getByRole('button', { name: 'Cancel and uncordon' }).click();
+    await opened.dialog('Are you sure?').getByRole('button', { name: 'Yes' }).click();
+    await opened.message(/asked to drain/, /cancelled: 0 of 1 drained/).waitFor(long);
+    await opened
+      .node(name)
+      .getByText(/^Ready ·/)
+      .waitFor(long);
+  });
+
   it('makes clones fail by a switch, and Burst tells it and cleans up', async () => {
     const opened = await openSandbox(browser());
     const fault = opened.world.getByRole('switch', { name: 'Clone fails' });
