@@ -82,6 +82,7 @@ describe('a newcomer', () => {
     await details.getByRole('button', { name: 'Destroy…' }).click();
     const confirmation = opened.dialog('Destroy worker?');
     await confirmation.getByText(/This cannot be undone/).waitFor();
+    await confirmation.getByRole('button', { name: 'Keep' }).and(opened.page.locator(':focus')).waitFor();
     await opened.shoot('destroy-confirmation');
     await confirmation.getByRole('button', { name: 'Destroy', exact: true }).click();
     await opened.closes(/is on its way/);

@@ -225,6 +225,31 @@ describe('the page', () => {
       .waitFor(long);
   });
 
+  it('lets an admin force only with the box ticked and the name typed', async () => {
+    const opened = await openSandbox(browser());
+    const name = await opened.provisions('1 large 4h');
+    await opened
+      .node(name)
+      .getByText(/Deployment/)
+      .first()
+      .waitFor(long);
+    await opened.switchUser('Ada');
+    await opened.says(`/burst destroy ${name}`);
+    const form = opened.dialog('Destroy worker?');
+    const force = form.getByRole('checkbox', { name: /without waiting for the drain/ });
+    await force.check();
+    await form.getByRole('textbox', { name: /type the name/ }).fill('another');
+    await opened.shoot('force');
+    const submit = form.getByRole('button', { name: 'Drain, then destroy' });
+    await submit.click();
+    await form.locator('[aria-invalid=true]').first().waitFor();
+    await opened.node(name).waitFor();
+    await form.getByRole('textbox', { name: /type the name/ }).fill(name);
+    await submit.click();
+    await opened.closes(/is on its way/);
+    await opened.message(/asked to .*force.* destroy/, '1 of 1 removed').waitFor(long);
+  });
+
   it('makes clones fail by a switch, and Burst tells it and cleans up', async () => {
     const opened = await openSandbox(browser());
     const fault = opened.world.getByRole('switch', { name: 'Clone fails' });

@@ -48,12 +48,13 @@ export function Modal({
     else if (!reply.ok) setFailure(reply.error ?? 'That did not work.');
     onChanged();
   };
+  const asks = view.blocks.some((block) => rec(block)['type'] === 'input');
   return (
     <Dialog
       title={plain(view.title)}
       closeLabel="Close window"
       onClose={() => void close(false)}
-      focusKey={`${view.id}/${view.blocks.some((block) => rec(block)['type'] === 'input')}`}
+      focusKey={`${view.id}/${asks}`}
       hidden={!top}
     >
       <form
@@ -87,7 +88,12 @@ export function Modal({
               Close all
             </button>
           )}
-          <button type="button" className="button" onClick={() => void close(false)}>
+          <button
+            type="button"
+            className="button"
+            {...(asks ? {} : { 'data-autofocus': '' })}
+            onClick={() => void close(false)}
+          >
             {plain(view.close ?? (view.submit === undefined ? 'Close' : 'Cancel'))}
           </button>
           {view.submit !== undefined && (
