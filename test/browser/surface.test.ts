@@ -250,6 +250,27 @@ describe('the page', () => {
     await opened.message(/asked to .*force.* destroy/, '1 of 1 removed').waitFor(long);
   });
 
+  it('says that the cluster is out of reach when the API server is switched off', async () => {
+    const opened = await openSandbox(browser());
+    await opened
+      .node('worker-1')
+      .getByText(/^Ready ·/)
+      .waitFor();
+    await opened.says('/burst list');
+    const list = opened.message(/Workers/);
+    const refresh = list.getByRole('button', { name: 'Refresh' });
+    await refresh.waitFor();
+    await opened.world.getByRole('switch', { name: 'API server down' }).click();
+    const asked = async (): Promise<string> => {
+      await refresh.click();
+      return list.innerText();
+    };
+    await expect.poll(asked, long).toMatch(/The cluster is out of reach/);
+    await opened.shoot('api-down');
+    await opened.world.getByRole('switch', { name: 'API server down' }).click();
+    await expect.poll(asked, long).not.toMatch(/out of reach/);
+  });
+
   it('makes clones fail by a switch, and Burst tells it and cleans up', async () => {
     const opened = await openSandbox(browser());
     const fault = opened.world.getByRole('switch', { name: 'Clone fails' });
