@@ -132,3 +132,9 @@ test('many changes make one event', async () => {
   expect(text).toContain('{"changed":"slack"}');
   await reader?.cancel();
 });
+
+test('the page may load nothing from elsewhere, pictures included', async () => {
+  const policy = (await fetch(`${server.url}/api/world`)).headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toMatch(/https?:/);
+});

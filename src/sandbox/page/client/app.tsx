@@ -6,7 +6,7 @@ import { Composer } from './composer.tsx';
 import { Avatar, MessageList } from './messages.tsx';
 import { Modal } from './modal.tsx';
 import type { Edited } from './state.ts';
-import { ReaderContext } from './text.tsx';
+import { ReaderContext } from './reader.ts';
 import { World } from './world.tsx';
 
 /** Signed in at first; the state then names everyone else. */
@@ -136,25 +136,23 @@ export function App() {
           </div>
           <div className="me">
             <Avatar id={user} name={slack.me.realName} bot={false} />
-            <label className="grow">
-              <span className="small">Signed in as</span>
-              <select
-                aria-label="Switch user"
-                value={user}
-                onChange={(event) => {
-                  setUser(event.target.value);
-                  setHomeEdited({});
-                  if (channel?.kind === 'im') setPlace(undefined);
-                  setThread(undefined);
-                }}
-              >
-                {slack.users
-                  .filter((u) => !u.isBot)
-                  .map((u) => (
-                    <option key={u.id} value={u.id}>{`${u.realName} (${u.role})`}</option>
-                  ))}
-              </select>
-            </label>
+            <span className="small">Signed in as</span>
+            <select
+              aria-label="Switch user"
+              value={user}
+              onChange={(event) => {
+                setUser(event.target.value);
+                setHomeEdited({});
+                if (channel?.kind === 'im') setPlace(undefined);
+                setThread(undefined);
+              }}
+            >
+              {slack.users
+                .filter((u) => !u.isBot)
+                .map((u) => (
+                  <option key={u.id} value={u.id}>{`${u.realName} (${u.role})`}</option>
+                ))}
+            </select>
           </div>
         </nav>
         <main className="main">

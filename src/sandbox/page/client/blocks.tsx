@@ -3,11 +3,15 @@ import type { ReactNode } from 'react';
 import type { PageActionRequest } from '../../contract.ts';
 import { post } from './api.ts';
 import { Dialog } from './dialog.tsx';
-import { Element, Picture, SurfaceContext } from './elements.tsx';
+import { Element, Picture } from './elements.tsx';
+import { plain } from './emoji.tsx';
+import { RichText } from './rich-text.tsx';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
+import { SurfaceContext } from './surface.ts';
 import { DataTable, Table } from './tables.tsx';
-import { Markdown, plain, RichText, Text } from './text.tsx';
+import { Plan, Task } from './tasks.tsx';
+import { Markdown, Text } from './text.tsx';
 import { blockKey, isRec, list, rec, str, textOf } from './values.ts';
 import type { Rec } from './values.ts';
 
@@ -240,71 +244,6 @@ function Card({ block, id }: { block: Rec; id: string }) {
         </div>
       )}
     </div>
-  );
-}
-
-const statuses: Record<string, [string, string]> = {
-  pending: ['○', 'Waiting'],
-  in_progress: ['', 'In progress'],
-  complete: ['✓', 'Done'],
-  error: ['✕', 'Failed'],
-};
-
-function Task({ task }: { task: Rec }) {
-  const status = Object.hasOwn(statuses, str(task['status'])) ? str(task['status']) : 'pending';
-  return (
-    <div className={`task ${status}`}>
-      <span className="task-icon" aria-hidden="true">
-        {statuses[status]?.[0]}
-      </span>
-      <div className="grow">
-        <div className="task-title">
-          {plain(str(task['title']))}
-          <span className="task-word">{statuses[status]?.[1] ?? ''}</span>
-        </div>
-        {task['details'] !== undefined && (
-          <div className="muted">
-            <RichText of={task['details']} />
-          </div>
-        )}
-        {task['output'] !== undefined && (
-          <div className="task-output">
-            <RichText of={task['output']} />
-          </div>
-        )}
-        {list(task['sources'])
-          .map(rec)
-          .map((source, i) => (
-            <a
-              key={i}
-              href={/^https?:/.test(str(source['url'])) ? str(source['url']) : undefined}
-              target="_blank"
-              rel="noopener noreferrer"
-            >
-              {str(source['text'])}
-            </a>
-          ))}
-      </div>
-    </div>
-  );
-}
-
-function Plan({ block }: { block: Rec }) {
-  const tasks = list(block['tasks']).map(rec);
-  const done = tasks.filter((task) => task['status'] === 'complete').length;
-  return (
-    <details className="block plan" open>
-      <summary>
-        <strong>{plain(str(block['title']))}</strong> <span className="muted">{`${done} of ${tasks.length}`}</span>
-      </summary>
-      <ul>
-        {tasks.map((task, i) => (
-          <li key={str(task['task_id']) || i}>
-            <Task task={task} />
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }
 

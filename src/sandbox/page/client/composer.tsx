@@ -1,9 +1,9 @@
-import { useContext, useId, useState } from 'react';
+import { useContext, useEffect, useId, useRef, useState } from 'react';
 import type { PageSlackState } from '../../contract.ts';
 import { post } from './api.ts';
 import { subCommands } from './hints.ts';
 import { escapeText } from './mrkdwn.ts';
-import { ReaderContext } from './text.tsx';
+import { ReaderContext } from './reader.ts';
 
 type Suggestion = { insert: string; title: string; usage: string; description: string };
 
@@ -32,6 +32,10 @@ export function Composer(props: {
 }) {
   const { users } = useContext(ReaderContext);
   const id = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (document.activeElement === document.body) field.current?.focus();
+  }, []);
   const [text, setText] = useState('');
   const [error, setError] = useState('');
   const [sending, setSending] = useState(false);
@@ -93,6 +97,7 @@ export function Composer(props: {
       {error !== '' && <div role="alert" className="composer-error">{`⚠ ${error}`}</div>}
       <div className="composer-box">
         <textarea
+          ref={field}
           data-composer=""
           aria-label={props.label}
           aria-autocomplete="list"

@@ -3,7 +3,8 @@ import type { PageMessage } from '../../contract.ts';
 import { BlocksSurface } from './blocks.tsx';
 import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
-import { Mrkdwn, ReaderContext } from './text.tsx';
+import { ReaderContext } from './reader.ts';
+import { Mrkdwn } from './text.tsx';
 
 const atMs = (ts: string): number => Number(ts) * 1000;
 const clockTime = (ms: number): string =>

@@ -6,7 +6,8 @@ import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
-import { plain } from './text.tsx';
+import { rec } from './values.ts';
+import { plain } from './emoji.tsx';
 
 /** The view on top of the person's stack. Typed values outlive updates of the view, errors stand at their fields. */
 export function Modal({
@@ -47,12 +48,13 @@ export function Modal({
     else if (!reply.ok) setFailure(reply.error ?? 'That did not work.');
     onChanged();
   };
+  const asks = view.blocks.some((block) => rec(block)['type'] === 'input');
   return (
     <Dialog
       title={plain(view.title)}
       closeLabel="Close window"
       onClose={() => void close(false)}
-      focusKey={view.id}
+      focusKey={`${view.id}/${asks}`}
       hidden={!top}
     >
       <form
@@ -86,7 +88,12 @@ export function Modal({
               Close all
             </button>
           )}
-          <button type="button" className="button" onClick={() => void close(false)}>
+          <button
+            type="button"
+            className="button"
+            {...(asks ? {} : { 'data-autofocus': '' })}
+            onClick={() => void close(false)}
+          >
             {plain(view.close ?? (view.submit === undefined ? 'Close' : 'Cancel'))}
           </button>
           {view.submit !== undefined && (

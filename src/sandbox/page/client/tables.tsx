@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { RichText } from './text.tsx';
+import { RichText } from './rich-text.tsx';
 import { list, rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 
@@ -22,7 +22,6 @@ export function Table({ block }: { block: Rec }) {
   const [head, ...rows] = list(block['rows']).map(list);
   const settings = list(block['column_settings']).map(rec);
   const style = (i: number) => ({ textAlign: (str(settings[i]?.['align']) || 'left') as 'left' | 'center' | 'right' });
-  const wraps = (i: number): string => (settings[i]?.['is_wrapped'] === true ? 'wrap' : '');
   return (
     <div className="table" role="region" aria-label="Table" tabIndex={0}>
       <table>
@@ -39,7 +38,7 @@ export function Table({ block }: { block: Rec }) {
           {rows.map((row, r) => (
             <tr key={r}>
               {row.map((cell, i) => (
-                <td key={i} style={style(i)} className={wraps(i)}>
+                <td key={i} style={style(i)}>
                   <Cell of={cell} />
                 </td>
               ))}

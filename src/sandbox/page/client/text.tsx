@@ -1,105 +1,12 @@
-import { createContext, useContext } from 'react';
+import { useContext } from 'react';
 import type { ReactNode } from 'react';
-import type { PageChannel, PageUser } from '../../contract.ts';
+import { Emoji, Emojied } from './emoji.tsx';
 import { formatDate, isSafeUrl, parseMarkdown, parseMrkdwn } from './mrkdwn.ts';
 import type { Inline, Part } from './mrkdwn.ts';
-import { list, rec, str } from './values.ts';
+import { ReaderContext } from './reader.ts';
+import { rec, str } from './values.ts';
 
-export type Reader = { me: string; users: PageUser[]; channels: PageChannel[]; nowMs: () => number };
-export const ReaderContext = createContext<Reader>({ me: '', users: [], channels: [], nowMs: () => Date.now() });
-
-const emojis: Record<string, string> = {
-  white_check_mark: '✅',
-  heavy_check_mark: '✔️',
-  ballot_box_with_check: '☑️',
-  x: '❌',
-  warning: '⚠️',
-  rotating_light: '🚨',
-  hourglass: '⌛',
-  hourglass_flowing_sand: '⏳',
-  stopwatch: '⏱️',
-  alarm_clock: '⏰',
-  clock1: '🕐',
-  timer_clock: '⏲️',
-  rocket: '🚀',
-  fire: '🔥',
-  boom: '💥',
-  zap: '⚡',
-  tada: '🎉',
-  sparkles: '✨',
-  wastebasket: '🗑️',
-  lock: '🔒',
-  unlock: '🔓',
-  no_entry: '⛔',
-  no_entry_sign: '🚫',
-  octagonal_sign: '🛑',
-  information_source: 'ℹ️',
-  question: '❓',
-  exclamation: '❗',
-  bulb: '💡',
-  bell: '🔔',
-  eyes: '👀',
-  wave: '👋',
-  '+1': '👍',
-  thumbsup: '👍',
-  '-1': '👎',
-  thumbsdown: '👎',
-  memo: '📝',
-  clipboard: '📋',
-  package: '📦',
-  gear: '⚙️',
-  wrench: '🔧',
-  hammer: '🔨',
-  hammer_and_wrench: '🛠️',
-  desktop_computer: '🖥️',
-  computer: '💻',
-  floppy_disk: '💾',
-  satellite: '📡',
-  chart_with_upwards_trend: '📈',
-  bar_chart: '📊',
-  moneybag: '💰',
-  dollar: '💵',
-  heavy_dollar_sign: '💲',
-  money_with_wings: '💸',
-  robot_face: '🤖',
-  arrow_right: '➡️',
-  arrow_up: '⬆️',
-  arrow_down: '⬇️',
-  arrows_counterclockwise: '🔄',
-  repeat: '🔁',
-  large_green_circle: '🟢',
-  large_yellow_circle: '🟡',
-  large_orange_circle: '🟠',
-  red_circle: '🔴',
-  large_blue_circle: '🔵',
-  white_circle: '⚪',
-  black_circle: '⚫',
-  house: '🏠',
-  calendar: '📅',
-  spiral_calendar_pad: '🗓️',
-  mag: '🔍',
-  link: '🔗',
-  key: '🔑',
-  broom: '🧹',
-  droplet: '💧',
-  potable_water: '🚰',
-  shield: '🛡️',
-  construction: '🚧',
-  raised_hand: '✋',
-  speech_balloon: '💬',
-  pushpin: '📌',
-  cloud: '☁️',
-  heart: '❤️',
-  skull: '💀',
-};
-const emoji = (name: string): ReactNode =>
-  emojis[name] === undefined ? `:${name}:` : <span title={`:${name}:`}>{emojis[name]}</span>;
-
-/** Plain text with emoji names replaced. */
-export const plain = (text: string): string =>
-  text.replace(/:([a-z0-9_+-]+):/g, (all, name: string) => emojis[name] ?? all);
-
-function Link({ url, children }: { url: string; children: ReactNode }) {
+export function Link({ url, children }: { url: string; children: ReactNode }) {
   return isSafeUrl(url) ? (
     <a href={url} target="_blank" rel="noopener noreferrer">
       {children}
@@ -141,7 +48,7 @@ export function Inlines({ nodes }: { nodes: Inline[] }): ReactNode {
       case 'code':
         return <code key={i}>{node.text}</code>;
       case 'emoji':
-        return <span key={i}>{emoji(node.text)}</span>;
+        return <Emoji key={i} name={node.text} />;
       case 'bold':
         return (
           <strong key={i}>
@@ -257,95 +164,9 @@ export function Text({ of }: { of: unknown }) {
     <Mrkdwn text={str(text)} />
   ) : (
     <div className="text">
-      <p>{plain(str(text))}</p>
-    </div>
-  );
-}
-
-function RichElement({ of }: { of: unknown }): ReactNode {
-  const e = rec(of);
-  const style = rec(e['style']);
-  const styled = (shown: ReactNode): ReactNode => {
-    if (style['code'] === true) shown = <code>{shown}</code>;
-    if (style['bold'] === true) shown = <strong>{shown}</strong>;
-    if (style['italic'] === true) shown = <em>{shown}</em>;
-    return style['strike'] === true ? <s>{shown}</s> : shown;
-  };
-  switch (str(e['type'])) {
-    case 'text':
-      return styled(str(e['text']));
-    case 'link':
-      return styled(<Link url={str(e['url'])}>{str(e['text']) || str(e['url'])}</Link>);
-    case 'emoji':
-      return emoji(str(e['name']));
-    case 'user':
-      return styled(<Mention kind="user" id={str(e['user_id'])} label="" />);
-    case 'channel':
-      return styled(<Mention kind="channel" id={str(e['channel_id'])} label="" />);
-    case 'usergroup':
-      return styled(<Mention kind="broadcast" id={str(e['usergroup_id'])} label="" />);
-    case 'broadcast':
-      return styled(<Mention kind="broadcast" id={str(e['range'])} label="" />);
-    case 'date':
-      return styled(
-        <DateText
-          seconds={Number(e['timestamp'])}
-          format={str(e['format'])}
-          link={str(e['url'])}
-          fallback={str(e['fallback'])}
-        />,
-      );
-    default:
-      return str(e['text']);
-  }
-}
-
-const RichElements = ({ of }: { of: unknown }): ReactNode => list(of).map((e, i) => <RichElement key={i} of={e} />);
-
-export function RichText({ of }: { of: unknown }) {
-  return (
-    <div className="text">
-      {list(rec(of)['elements']).map((value, i) => {
-        const e = rec(value);
-        const inner = e['elements'];
-        switch (str(e['type'])) {
-          case 'rich_text_list': {
-            const items = list(inner).map((item, n) => (
-              <li key={n}>
-                <RichElements of={rec(item)['elements']} />
-              </li>
-            ));
-            const indent = { marginInlineStart: `${Number(e['indent'] ?? 0) * 24}px` };
-            return e['style'] === 'ordered' ? (
-              <ol key={i} style={indent} start={Number(e['offset'] ?? 0) + 1}>
-                {items}
-              </ol>
-            ) : (
-              <ul key={i} style={indent}>
-                {items}
-              </ul>
-            );
-          }
-          case 'rich_text_quote':
-            return (
-              <blockquote key={i}>
-                <RichElements of={inner} />
-              </blockquote>
-            );
-          case 'rich_text_preformatted':
-            return (
-              <pre key={i} tabIndex={0}>
-                <RichElements of={inner} />
-              </pre>
-            );
-          default:
-            return (
-              <p key={i}>
-                <RichElements of={inner} />
-              </p>
-            );
-        }
-      })}
+      <p>
+        <Emojied text={str(text)} />
+      </p>
     </div>
   );
 }

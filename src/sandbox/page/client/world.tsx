@@ -6,7 +6,9 @@ function left(deadline: string, nowMs: number): string {
   const minutes = Math.round((Date.parse(deadline) - nowMs) / 60_000);
   if (Number.isNaN(minutes)) return 'unreadable deadline';
   const size = Math.abs(minutes);
-  const words = size < 60 ? `${size} min` : `${Math.floor(size / 60)} h ${size % 60} min`;
+  const words = [size < 60 ? '' : `${Math.floor(size / 60)} h`, size % 60 === 0 && size > 0 ? '' : `${size % 60} min`]
+    .filter(Boolean)
+    .join(' ');
   return minutes >= 0 ? `${words} left` : `${words} overdue`;
 }
 
