@@ -17,7 +17,7 @@ export type SlackOptions = {
   rateLimits?: boolean;
   requestUrl?: string;
 };
-type Message = PageMessage & { to: string | undefined };
+type Message = PageMessage & { to: string | undefined; metadata: unknown };
 type View = Rec & { id: string; hash: string; user: string };
 type Envelope = { id: string; type: string; payload: Rec; attempt: number; done: (ack: Rec) => void };
 export type SlackCall = { method: string; args: Rec };
@@ -127,6 +127,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
       edited: false,
       replyCount: 0,
       to,
+      metadata: a['metadata'],
     };
     const parent = messages.find((p) => p.channel === m.channel && p.ts === threadTs);
     if (parent && to === undefined) parent.replyCount++;
@@ -134,8 +135,9 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     changed();
     return m;
   };
-  const shown = (m: Message): Rec => ({
+  const shown = (m: Message, all: Rec = {}): Rec => ({
     type: 'message',
+    ...(String(all['include_all_metadata']) === 'true' && m.metadata !== undefined ? { metadata: m.metadata } : {}),
     user: m.userId,
     ...(m.userId === bot.id ? { bot_id: 'B0BURSTBOT1' } : {}),
     ts: m.ts,
@@ -308,14 +310,16 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     'conversations.history': (a) => ({
       messages: newest(a)
         .filter((m) => m.threadTs === undefined)
+        .filter((m) => Number(m.ts) > Number(a['oldest'] ?? 0))
         .reverse()
-        .map(shown),
+        .slice(0, Number(a['limit'] ?? 100))
+        .map((m) => shown(m, a)),
       has_more: false,
     }),
     'conversations.replies': (a) => ({
       messages: newest(a)
         .filter((m) => m.ts === a['ts'] || m.threadTs === a['ts'])
-        .map(shown),
+        .map((m) => shown(m, a)),
       has_more: false,
     }),
     'users.list': () => ({ members: users.map(member), response_metadata: { next_cursor: '' } }),
@@ -624,7 +628,13 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     const token = req.headers.authorization?.replace(/^Bearer /i, '') ?? args['token'];
     delete args['token'];
     calls.push({ method, args });
-    res.setHeader('x-oauth-scopes', 'commands,chat:write,chat:write.public,users:read,usergroups:read,files:write');
+    res.setHeader(
+      'x-oauth-scopes',
+      [
+        'commands,chat:write,chat:write.public,users:read,usergroups:read,files:write',
+        'channels:history,groups:history,im:history,im:write',
+      ].join(','),
+    );
     const limited = (seconds: number): void =>
       void res.status(429).set('Retry-After', String(seconds)).json({ ok: false, error: 'ratelimited' });
     try {

@@ -51,3 +51,24 @@ test('an unmodified Bolt app serves a command, a modal and its errors; ephemeral
   const state = { n: { n: { type: 'plain_text_input', value: '9' } } };
   expect((await send('/view/submit', { viewId, state })).body).toEqual({ ok: false, errors: { n: 'Too many' } });
 });
+
+test('metadata of a message is kept, and shown only where it is asked for', async () => {
+  const slack = await startSlackSimulator({ clock: { now: () => Date.now(), sleep: () => Promise.resolve() } });
+  closers.push(() => slack.close());
+  const { client } = new App({
+    token: slack.botToken,
+    signingSecret: slack.signingSecret,
+    logLevel: LogLevel.ERROR,
+    clientOptions: { slackApiUrl: slack.apiUrl },
+  });
+  const channel = 'C0BURST0001';
+  const metadata = { event_type: 'said', event_payload: { key: 'a' } };
+  const { ts = '' } = await client.chat.postMessage({ channel, text: 'first', metadata });
+  await client.chat.postMessage({ channel, text: 'in its thread', thread_ts: ts, metadata });
+  const seen = await client.conversations.history({ channel, include_all_metadata: true });
+  expect(seen.messages).toMatchObject([{ text: 'first', metadata }]);
+  expect((await client.conversations.history({ channel })).messages?.[0]).not.toHaveProperty('metadata');
+  expect((await client.conversations.history({ channel, oldest: ts })).messages).toEqual([]);
+  const replies = await client.conversations.replies({ channel, ts, include_all_metadata: true });
+  expect(replies.messages).toMatchObject([{ text: 'first' }, { text: 'in its thread', metadata }]);
+});
