@@ -1,6 +1,6 @@
 /** What the simulated workspace holds. Invariant: every change of it goes through `changed`, so that the page sees it. */
 import type { Listener, PageMessage, PageUser, SandboxClock } from '../contract.ts';
-import { validateBlocks } from './blocks.ts';
+import { TOO_LONG, validateBlocks } from './blocks.ts';
 import type { Surface } from './blocks.ts';
 import { list, rec } from './values.ts';
 import type { Rec } from './values.ts';
@@ -94,8 +94,10 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[])
     /** The blocks with ids where they had none. Throws what Slack answers for blocks that it refuses. */
     checked(blocks: unknown, surface: Surface): unknown[] {
       const found = validateBlocks(blocks, surface);
+      if (found.some((p) => p.message === TOO_LONG)) throw new ApiError(TOO_LONG);
       if (found.length > 0)
         throw new ApiError(surface === 'message' ? 'invalid_blocks' : 'invalid_arguments', {
+          errors: found.map((p) => `${p.message} [json-pointer:${p.pointer}]`),
           response_metadata: { messages: found.map((p) => `[ERROR] ${p.message} [json-pointer:${p.pointer}]`) },
         });
       return list(blocks).map((b) => ({ block_id: id('B'), ...rec(b) }));
