@@ -22,11 +22,14 @@ export type SlackOptions = {
   users?: PageUser[];
   rateLimits?: boolean;
   requestUrl?: string;
+  /** Real ms that are waited for an ack. Default 3000. */
+  ackMs?: number;
 };
 export type SlackSimulatorForTests = SlackSimulator & {
   world(): { calls: SlackCall[]; messages: Message[] };
   /** The next `times` calls of `method` answer 429 (`retryAfterSeconds`) or an error. */
   force(method: string, times: number, answer: Forced): void;
+  /** Tells all sockets to reconnect; until they are back, envelopes are held. */
   refreshConnections(): void;
 };
 
@@ -43,7 +46,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const { rateLimits = false, requestUrl } = options;
   const webApi = createWebApi({ methods, responses, botToken, appToken, rateLimits });
   const server = createServer(webApi.app);
-  const sockets = createSockets(server);
+  const sockets = createSockets(server, options.ackMs);
   const deliver = requestUrl === undefined ? sockets.deliver : signedRequests(requestUrl, signingSecret);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -62,7 +65,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     },
     world: () => structuredClone({ calls: webApi.calls, messages: workspace.messages }),
     force: webApi.force,
-    refreshConnections: sockets.refresh,
+    refreshConnections: () => sockets.refresh(),
     async close() {
       workspace.close();
       sockets.close();
