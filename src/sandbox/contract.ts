@@ -87,6 +87,8 @@ export type FaultRequest = { name: string; on: boolean };
 
 export type PageUser = { id: string; name: string; realName: string; role: string; isBot: boolean };
 export type PageChannel = { id: string; name: string; kind: 'channel' | 'im' };
+/** A shared file; `size` in bytes. */
+export type PageFile = { id: string; name: string; title: string; size: number };
 export type PageMessage = {
   channel: string;
   ts: string;
@@ -98,6 +100,8 @@ export type PageMessage = {
   ephemeral: boolean;
   edited: boolean;
   replyCount: number;
+  /** Files shared with the message, if any. */
+  files?: PageFile[];
 };
 export type PageView = {
   id: string;

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PageUser, SandboxClock, SlackSimulator } from '../contract.ts';
+import { createFiles } from './files.ts';
 import { createMessages } from './messages.ts';
 import { createMethods } from './methods.ts';
 import { createPageApi } from './page-api.ts';
@@ -20,6 +21,7 @@ export type SlackOptions = {
   clock: SandboxClock;
   port?: number;
   users?: PageUser[];
+  /** Whether calls beyond Slack's rates are answered with 429. Default true. */
   rateLimits?: boolean;
   requestUrl?: string;
   /** Real ms that are waited for an ack. Default 3000. */
@@ -31,6 +33,8 @@ export type SlackSimulatorForTests = SlackSimulator & {
   force(method: string, times: number, answer: Forced): void;
   /** Tells all sockets to reconnect; until they are back, envelopes are held. */
   refreshConnections(): void;
+  /** How many sockets are open. */
+  connections(): number;
 };
 
 /** Starts the simulated Slack on loopback; with `requestUrl` payloads are POSTed signed there instead of sent over sockets. */
@@ -42,9 +46,10 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const messages = createMessages(workspace);
   const views = createViews(workspace);
   const responses = createResponses(workspace, messages, base);
-  const methods = createMethods({ workspace, messages, views, base });
-  const { rateLimits = false, requestUrl } = options;
-  const webApi = createWebApi({ methods, responses, botToken, appToken, rateLimits });
+  const files = createFiles(workspace, messages, base);
+  const methods = createMethods({ workspace, messages, views, files, base });
+  const { rateLimits = true, requestUrl } = options;
+  const webApi = createWebApi({ methods, responses, files, botToken, appToken, rateLimits });
   const server = createServer(webApi.app);
   const sockets = createSockets(server, options.ackMs);
   const deliver = requestUrl === undefined ? sockets.deliver : signedRequests(requestUrl, signingSecret);
@@ -65,6 +70,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     },
     world: () => structuredClone({ calls: webApi.calls, messages: workspace.messages }),
     force: webApi.force,
+    connections: () => sockets.count(),
     refreshConnections: () => sockets.refresh(),
     async close() {
       workspace.close();

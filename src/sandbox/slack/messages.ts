@@ -1,4 +1,5 @@
 /** Messages. Invariant: an ephemeral one is seen by one person and can be changed by its response_url alone. */
+import type { PageFile } from '../contract.ts';
 import { list, str } from './values.ts';
 import type { Rec } from './values.ts';
 import { ApiError, BOT, bot } from './workspace.ts';
@@ -10,17 +11,17 @@ export type Messages = ReturnType<typeof createMessages>;
 export function createMessages(workspace: Workspace) {
   const { messages } = workspace;
   const changed = (): void => workspace.changed();
-  const content = (a: Rec): { text: string; blocks: unknown[] } => {
-    if (str(a['text']) === '' && list(a['blocks']).length === 0) throw new ApiError('no_text');
+  const content = (a: Rec, filed = false): { text: string; blocks: unknown[] } => {
+    if (str(a['text']) === '' && list(a['blocks']).length === 0 && !filed) throw new ApiError('no_text');
     if (str(a['text']).length > 40_000) throw new ApiError('msg_too_long');
     return { text: str(a['text']), blocks: workspace.checked(a['blocks'] ?? [], 'message') };
   };
   return {
     /** A new message of `userId`; with `to` only that person sees it. */
-    post(a: Rec, userId: string, to?: string): Message {
+    post(a: Rec, userId: string, to?: string, files?: PageFile[]): Message {
       const threadTs = str(a['thread_ts']) || undefined;
       const where = workspace.channel(a['channel']).id;
-      const body = content(a);
+      const body = content(a, files !== undefined);
       const m: Message = {
         channel: where,
         ts: workspace.ts(),
@@ -32,6 +33,7 @@ export function createMessages(workspace: Workspace) {
         replyCount: 0,
         to,
         metadata: a['metadata'],
+        ...(files === undefined ? {} : { files }),
       };
       const parent = messages.find((p) => p.channel === m.channel && p.ts === threadTs);
       if (parent && to === undefined) parent.replyCount++;
@@ -71,6 +73,7 @@ export function createMessages(workspace: Workspace) {
       ts: m.ts,
       text: m.text,
       blocks: m.blocks,
+      ...(m.files === undefined ? {} : { files: m.files }),
       ...(m.threadTs === undefined ? {} : { thread_ts: m.threadTs }),
     }),
   };

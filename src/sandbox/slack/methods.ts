@@ -1,5 +1,6 @@
 /** The Web API's methods. Invariant: a method answers with Slack's own fields, or throws Slack's own error code. */
 import type { PageUser } from '../contract.ts';
+import type { Files } from './files.ts';
 import type { Messages } from './messages.ts';
 import { str } from './values.ts';
 import type { Rec } from './values.ts';
@@ -8,7 +9,7 @@ import { ApiError, BOT, TEAM, bot, groups } from './workspace.ts';
 import type { Channel, Workspace } from './workspace.ts';
 
 export type Methods = Readonly<Record<string, (args: Rec) => Rec>>;
-export type MethodParts = { workspace: Workspace; messages: Messages; views: Views; base: () => string };
+export type MethodParts = { workspace: Workspace; messages: Messages; views: Views; files: Files; base: () => string };
 
 const member = (u: PageUser): Rec => ({
   id: u.id,
@@ -132,4 +133,5 @@ export const createMethods = (parts: MethodParts): Methods => ({
   ...modals(parts),
   ...conversations(parts),
   ...people(parts),
+  ...parts.files.methods,
 });

@@ -130,6 +130,7 @@ export function createSockets(server: Server, ackMs = ACK_MS) {
     });
   return {
     deliver,
+    count: (): number => sockets.size,
     /** Tells every client to reconnect, as Slack does every few hours. */
     refresh(): void {
       reconnectingUntilMs = Date.now() + RECONNECT_MS;
