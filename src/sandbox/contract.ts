@@ -113,6 +113,7 @@ export type PageView = {
   callbackId: string;
   hash: string;
 };
+export type PageShortcut = { name: string; type: 'global' | 'message'; callbackId: string; description: string };
 /** GET /state?user=U… */
 export type PageSlackState = {
   me: PageUser;
@@ -120,6 +121,8 @@ export type PageSlackState = {
   channels: PageChannel[];
   messages: PageMessage[];
   commands: { command: string; description: string; usageHint: string }[];
+  /** Shortcuts of the app: global ones anywhere, the others in a message's menu. */
+  shortcuts?: PageShortcut[];
   /** Bottom first; the last is on top. */
   modals: PageView[];
   home: PageView | undefined;
@@ -135,6 +138,12 @@ export type PageActionRequest = {
   /** As in Slack's block_actions payload: type, block_id, action_id, value | selected_option | selected_options | selected_date | … */
   action: Record<string, unknown>;
   state?: ViewStateValues;
+};
+/** POST /shortcut; `message` for a message shortcut. */
+export type PageShortcutRequest = {
+  user: string;
+  callbackId: string;
+  message?: { channel: string; ts: string };
 };
 export type PageSubmitRequest = { user: string; viewId: string; state: ViewStateValues };
 export type PageSubmitReply = { ok: boolean; error?: string; errors?: Record<string, string> };

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PageUser, SandboxClock, SlackSimulator } from '../contract.ts';
 import { createFiles } from './files.ts';
+import { readManifest } from './manifest.ts';
 import { createMessages } from './messages.ts';
 import { createMethods } from './methods.ts';
 import { createPageApi } from './page-api.ts';
@@ -23,7 +24,10 @@ export type SlackOptions = {
   users?: PageUser[];
   /** Whether calls beyond Slack's rates are answered with 429. Default true. */
   rateLimits?: boolean;
+  /** Payloads are POSTed there instead of sent over sockets. */
   requestUrl?: string;
+  /** The app's manifest (parsed JSON): its commands and shortcuts. Without it every slash command is the app's. */
+  manifest?: unknown;
   /** Real ms that are waited for an ack. Default 3000. */
   ackMs?: number;
 };
@@ -42,7 +46,11 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const [botToken, appToken, signingSecret] = ['xoxb-sandbox', 'xapp-sandbox', 'sandbox-signing-secret'];
   let address = '';
   const base = (): string => address;
-  const workspace = createWorkspace(options.clock, options.users);
+  const workspace = createWorkspace(
+    options.clock,
+    options.users,
+    options.manifest === undefined ? undefined : readManifest(options.manifest),
+  );
   const messages = createMessages(workspace);
   const views = createViews(workspace);
   const responses = createResponses(workspace, messages, base);

@@ -1,7 +1,8 @@
 /** The page's endpoints. Invariant: a person sees and does here what they could see and do in Slack. */
+import { z } from 'zod';
 import type { PageUser } from '../contract.ts';
 import type { Messages } from './messages.ts';
-import { common, eventCallback, pageView, slashCommand } from './payloads.ts';
+import { common, eventCallback, globalShortcut, messageShortcut, pageView, slashCommand } from './payloads.ts';
 import type { Responses } from './responses.ts';
 import type { Deliver } from './sockets.ts';
 import { list, rec, str } from './values.ts';
@@ -18,6 +19,15 @@ export type PageParts = {
   deliver: Deliver;
 };
 type Endpoint = (body: Rec, user: PageUser) => Promise<Rec>;
+const view = z.record(z.string(), z.unknown());
+/** How an app may answer a submission. */
+const submissionAck = z.discriminatedUnion('response_action', [
+  z.looseObject({ response_action: z.literal('errors'), errors: z.record(z.string(), z.string()) }),
+  z.looseObject({ response_action: z.literal('update'), view }),
+  z.looseObject({ response_action: z.literal('push'), view }),
+  z.looseObject({ response_action: z.literal('clear') }),
+  z.looseObject({ response_action: z.literal('close') }),
+]);
 const trouble = { ok: false, error: 'We had some trouble connecting. Try again?' };
 
 /** The surface that something was clicked on, as payloads describe it. Throws when this person cannot see it. */
@@ -52,10 +62,26 @@ const missing = (blocks: unknown, values: Rec): Record<string, string> => {
   return errors;
 };
 
+/** Names of people and channels as Slack escapes them in a command's text. */
+const escaped = ({ users, channels }: Workspace, text: string): string =>
+  text
+    .replace(/(?<!\S)@([\w.-]+)/g, (whole, name: string) => {
+      const found = users.find((u) => u.name === name);
+      return found ? `<@${found.id}|${found.name}>` : whole;
+    })
+    .replace(/(?<!\S)#([\w-]+)/g, (whole, name: string) => {
+      const found = channels.find((c) => c.kind === 'channel' && c.name === name);
+      return found ? `<#${found.id}|${found.name}>` : whole;
+    });
+
 const typing = ({ workspace, messages, views, responses, deliver }: PageParts): Record<string, Endpoint> => ({
   '/command': async (b, u) => {
-    const [, command = '', text = ''] = /^\s*(\/\S+)\s*([^]*)$/.exec(str(b['text'])) ?? [];
-    if (command !== '/burst') return { ok: false, error: `${command || str(b['text'])} is not a valid command.` };
+    const [, command = '', typed = ''] = /^\s*(\/\S+)\s*([^]*)$/.exec(str(b['text'])) ?? [];
+    const commands = workspace.declared?.commands;
+    const known = commands?.find((c) => c.command === command);
+    if (command === '' || (commands && !known))
+      return { ok: false, error: `${command || str(b['text'])} is not a valid command.` };
+    const text = known?.escapes === true ? escaped(workspace, typed) : typed;
     const channel = workspace.channel(b['channel']);
     const [responseUrl, triggerId] = [responses.url(u.id, channel.id), views.grant(u.id)];
     const ack = await deliver('slash_commands', slashCommand(u, { channel, command, text, responseUrl, triggerId }));
@@ -90,6 +116,18 @@ const clicking = (parts: PageParts): Record<string, Endpoint> => ({
     });
     return ack === undefined ? trouble : { ok: true };
   },
+  '/shortcut': async (b, u) => {
+    const { workspace, views, deliver } = parts;
+    const callbackId = str(b['callbackId']);
+    const where = b['message'] === undefined ? undefined : context(parts, { type: 'message', ...rec(b['message']) }, u);
+    const type = where === undefined ? 'global' : 'message';
+    const known = workspace.declared?.shortcuts;
+    if (known && !known.some((s) => s.callbackId === callbackId && s.type === type))
+      return { ok: false, error: 'no_such_shortcut' };
+    const shortcut = { callbackId, triggerId: views.grant(u.id), actionTs: workspace.ts() };
+    const payload = where === undefined ? globalShortcut(u, shortcut) : messageShortcut(u, shortcut, where);
+    return (await deliver('interactive', payload)) === undefined ? trouble : { ok: true };
+  },
   '/options': async (b, u) => {
     const ack = await parts.deliver('interactive', {
       type: 'block_suggestion',
@@ -119,15 +157,40 @@ const viewing = ({ workspace, views, deliver }: PageParts): Record<string, Endpo
     });
     if (ack === undefined) return trouble;
     const stack = views.stack(u.id);
-    if (ack['response_action'] === 'errors') return { ok: false, errors: rec(ack['errors']) };
-    if (ack['response_action'] === 'update') views.replace(v, ack['view']);
-    else if (ack['response_action'] === 'push') views.push(ack['view'], u.id, stack);
-    else views.setStack(u.id, ack['response_action'] === 'clear' ? [] : stack.filter((x) => x.id !== v.id));
+    const answer = submissionAck.safeParse(Object.keys(ack).length === 0 ? { response_action: 'close' } : ack);
+    if (!answer.success) return trouble;
+    try {
+      switch (answer.data.response_action) {
+        case 'errors': {
+          const inputs = list(v['blocks']).map((item) => str(rec(item)['block_id']));
+          const shown = Object.entries(answer.data.errors).filter(([block]) => inputs.includes(block));
+          return shown.length === 0 ? trouble : { ok: false, errors: Object.fromEntries(shown) };
+        }
+        case 'update':
+          views.replace(v, answer.data.view);
+          break;
+        case 'push':
+          views.push(answer.data.view, u.id, stack);
+          break;
+        case 'clear':
+          views.setStack(u.id, []);
+          break;
+        case 'close':
+          views.setStack(
+            u.id,
+            stack.filter((x) => x.id !== v.id),
+          );
+      }
+    } catch (error) {
+      if (error instanceof ApiError) return trouble;
+      throw error;
+    }
     return { ok: true };
   },
   '/view/close': async (b, u) => {
     const stack = views.stack(u.id);
-    const closed = stack.filter((x) => b['all'] === true || x.id === b['viewId']);
+    const all = b['all'] === true || stack.find((x) => x.id === b['viewId'])?.['clear_on_close'] === true;
+    const closed = stack.filter((x) => all || x.id === b['viewId']);
     if (closed.length === 0) return { ok: false, error: 'view_not_found' };
     views.setStack(
       u.id,
@@ -135,7 +198,7 @@ const viewing = ({ workspace, views, deliver }: PageParts): Record<string, Endpo
     );
     for (const v of closed)
       if (v['notify_on_close'] === true)
-        void deliver('interactive', { type: 'view_closed', ...common(u), view: v, is_cleared: b['all'] === true });
+        void deliver('interactive', { type: 'view_closed', ...common(u), view: v, is_cleared: all });
     return { ok: true };
   },
   '/home/open': async (_b, u) => {
@@ -157,13 +220,12 @@ const state = ({ workspace, views }: PageParts, u: PageUser): Rec => {
     me: u,
     users: workspace.users,
     channels: seen,
-    commands: [
-      {
-        command: '/burst',
-        description: 'Temporary cluster workers',
-        usageHint: '[list | provision | drain | destroy | help]',
-      },
-    ],
+    commands: (workspace.declared?.commands ?? []).map(({ command, description, usageHint }) => ({
+      command,
+      description,
+      usageHint,
+    })),
+    shortcuts: workspace.declared?.shortcuts ?? [],
     messages: workspace.messages.filter((m) => seen.some((c) => c.id === m.channel) && (m.to ?? u.id) === u.id),
     modals: views.stack(u.id).map(pageView),
     home: home ? pageView(home) : undefined,

@@ -43,6 +43,25 @@ export const eventCallback = (workspace: Workspace, event: Rec): Rec => ({
   event,
 });
 
+export type Shortcut = { callbackId: string; triggerId: string; actionTs: string };
+/** A shortcut from anywhere. */
+export const globalShortcut = (u: PageUser, s: Shortcut): Rec => ({
+  type: 'shortcut',
+  ...common(u),
+  callback_id: s.callbackId,
+  trigger_id: s.triggerId,
+  action_ts: s.actionTs,
+});
+/** A shortcut from the menu of a message; `where` says which. */
+export const messageShortcut = (u: PageUser, s: Shortcut, where: Rec): Rec => ({
+  ...globalShortcut(u, s),
+  type: 'message_action',
+  channel: where['channel'],
+  message: where['message'],
+  message_ts: rec(where['message'])['ts'],
+  response_url: where['response_url'],
+});
+
 /** The page's picture of a view. */
 export const pageView = (v: View): Rec => ({
   id: v.id,

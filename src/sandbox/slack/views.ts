@@ -13,7 +13,7 @@ export type Views = ReturnType<typeof createViews>;
 export function createViews(workspace: Workspace) {
   const stacks = new Map<string, View[]>();
   const homes = new Map<string, View>();
-  const triggers = new Map<string, { user: string; untilMs: number }>();
+  const triggers = new Map<string, { user: string; untilMs: number; used: boolean }>();
   const changed = (): void => workspace.changed();
   const { id } = workspace;
 
@@ -37,12 +37,18 @@ export function createViews(workspace: Workspace) {
     return {
       callback_id: '',
       private_metadata: '',
+      external_id: '',
+      submit: null,
+      close: null,
+      clear_on_close: false,
+      notify_on_close: false,
       ...r,
       blocks,
       id: previous?.id ?? id('V'),
       hash: `${workspace.ts()}.h`,
       user: userId,
       team_id: TEAM,
+      app_installed_team_id: TEAM,
       app_id: APP,
       bot_id: BOT,
       state: { values: {} },
@@ -60,7 +66,7 @@ export function createViews(workspace: Workspace) {
     /** A trigger with which the app may open one modal for this person. */
     grant(userId: string): string {
       const t = id('trigger.');
-      triggers.set(t, { user: userId, untilMs: Date.now() + TRIGGER_MS });
+      triggers.set(t, { user: userId, untilMs: Date.now() + TRIGGER_MS, used: false });
       return t;
     },
     /** The person who pulled the trigger, once. */
@@ -68,7 +74,8 @@ export function createViews(workspace: Workspace) {
       const t = triggers.get(str(v));
       if (!t) throw new ApiError('invalid_trigger_id');
       if (Date.now() > t.untilMs) throw new ApiError('expired_trigger_id');
-      triggers.delete(str(v));
+      if (t.used) throw new ApiError('exchanged_trigger_id');
+      t.used = true;
       return t.user;
     },
     /** Puts a modal on top of `below`. */

@@ -2,6 +2,7 @@
 import type { Listener, PageMessage, PageUser, SandboxClock } from '../contract.ts';
 import { TOO_LONG, validateBlocks } from './blocks.ts';
 import type { Surface } from './blocks.ts';
+import type { Declared } from './manifest.ts';
 import { list, rec } from './values.ts';
 import type { Rec } from './values.ts';
 
@@ -44,8 +45,9 @@ export const groups = [
 
 export type Workspace = ReturnType<typeof createWorkspace>;
 
-/** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo. */
-export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[]) {
+/** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo.
+ * Without `declared` every slash command is the app's. */
+export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[], declared?: Declared) {
   const users = [...(some ?? people), bot];
   const channels: Channel[] = [
     { id: 'C0BURST0001', name: 'burst', kind: 'channel', user: '' },
@@ -63,6 +65,7 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[])
   const id = (prefix: string): string => `${prefix}${String(++counter).padStart(10, '0')}`;
   return {
     clock,
+    declared,
     users,
     channels,
     messages,
