@@ -5,7 +5,8 @@ import { ApiError } from './workspace.ts';
 
 /** Arguments that stay text even when they look like JSON. */
 const textual = new Set(['text', 'private_metadata', 'initial_comment', 'filename']);
-const fromForm = (pairs: Iterable<[string, string]>): Rec =>
+/** Arguments from a form's or a query's pairs; nested values are JSON there. */
+export const fromForm = (pairs: Iterable<[string, string]>): Rec =>
   Object.fromEntries([...pairs].map(([key, value]) => [key, textual.has(key) ? value : parsed(value)]));
 
 const multipart = async (type: string, body: Buffer): Promise<FormData> => {

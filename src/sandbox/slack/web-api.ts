@@ -2,7 +2,7 @@
 import express from 'express';
 import type { Express, Request, Response } from 'express';
 import { checkedArguments, checkedBy, responseSchema } from './arguments.ts';
-import { readArguments, readUpload } from './bodies.ts';
+import { fromForm, readArguments, readUpload } from './bodies.ts';
 import type { Files } from './files.ts';
 import type { Methods } from './methods.ts';
 import { createRateLimits } from './rate-limits.ts';
@@ -77,7 +77,7 @@ export function createWebApi({ methods, responses, files, botToken, appToken, ra
       () => 200,
       async () => {
         res.setHeader('x-oauth-scopes', scopes);
-        const query = Object.fromEntries(Object.entries(rec(req.query)).map(([k, v]) => [k, parsed(v)]));
+        const query = fromForm(new URLSearchParams(req.url.split('?')[1] ?? ''));
         const given: Rec = { ...query, ...(await readArguments(typeOf(req), bodyOf(req))) };
         const token = req.headers.authorization?.replace(/^Bearer /i, '') ?? given['token'];
         delete given['token'];
