@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { PageUser } from '../contract.ts';
 import type { Messages } from './messages.ts';
+import { checkedBy } from './arguments.ts';
 import { common, eventCallback, globalShortcut, messageShortcut, pageView, slashCommand } from './payloads.ts';
 import type { Responses } from './responses.ts';
 import type { Deliver } from './sockets.ts';
@@ -210,6 +211,25 @@ const viewing = ({ workspace, views, deliver }: PageParts): Record<string, Endpo
   },
 });
 
+const id = z.string().min(1).max(255);
+const object = z.record(z.string(), z.unknown());
+const values = z.record(z.string(), object);
+const container = z.union([
+  z.looseObject({ type: z.literal('message'), channel: id, ts: id }),
+  z.looseObject({ type: z.literal('view'), viewId: id }),
+]);
+/** What the page sends, besides `user`. */
+const bodies: Readonly<Record<string, z.ZodType<Rec>>> = {
+  '/command': z.looseObject({ channel: id, text: z.string() }),
+  '/message': z.looseObject({ channel: id, text: z.string(), threadTs: z.string().optional() }),
+  '/action': z.looseObject({ container, action: object, state: values.optional() }),
+  '/options': z.looseObject({ container, blockId: id, actionId: id, value: z.string() }),
+  '/shortcut': z.looseObject({ callbackId: id, message: z.looseObject({ channel: id, ts: id }).optional() }),
+  '/view/submit': z.looseObject({ viewId: id, state: values }),
+  '/view/close': z.looseObject({ viewId: id, all: z.boolean().optional() }),
+  '/home/open': z.looseObject({}),
+};
+
 /** What `u` sees. */
 const state = ({ workspace, views }: PageParts, u: PageUser): Rec => {
   const seen = workspace.channels
@@ -240,8 +260,10 @@ export function createPageApi(parts: PageParts) {
       const b = rec(body);
       const u = parts.workspace.user(method === 'GET' ? query.get('user') : b['user']);
       if (method === 'GET' && path === '/state') return { status: 200, body: state(parts, u) };
-      const run = method === 'POST' && Object.hasOwn(endpoints, path) ? endpoints[path] : undefined;
-      return run ? { status: 200, body: await run(b, u) } : { status: 404, body: { ok: false, error: 'not_found' } };
+      const known = method === 'POST' && Object.hasOwn(bodies, path);
+      const [run, schema] = known ? [endpoints[path], bodies[path]] : [];
+      if (!run || !schema) return { status: 404, body: { ok: false, error: 'not_found' } };
+      return { status: 200, body: await run(checkedBy(schema, b), u) };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return { status: 200, body: { ok: false, error: error.message } };

@@ -285,3 +285,14 @@ test('over HTTP payloads are signed, and the answer is the ack', async () => {
   expect(JSON.parse(new URLSearchParams(got[1]?.body).get('payload') ?? '')).toMatchObject({ type: 'block_actions' });
   expect(JSON.parse(got[2]?.body ?? '')).toMatchObject({ type: 'event_callback', event: { type: 'app_home_opened' } });
 });
+
+test('page requests that are malformed are refused', async () => {
+  const sim = await simulator();
+  for (const [path, body] of [
+    ['/command', { channel: burst }],
+    ['/action', { container: { type: 'page' }, action: {} }],
+    ['/view/submit', { viewId: 'V1', state: [] }],
+    ['/shortcut', {}],
+  ] as const)
+    expect(await sim.page(path, body)).toEqual({ ok: false, error: 'invalid_arguments' });
+});
