@@ -98,10 +98,12 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[],
     checked(blocks: unknown, surface: Surface): unknown[] {
       const found = validateBlocks(blocks, surface);
       if (found.some((p) => p.message === TOO_LONG)) throw new ApiError(TOO_LONG);
-      if (found.length > 0)
+      const place = surface === 'message' ? '' : '/view';
+      const errors = found.map((p) => `${p.message} [json-pointer:${place}${p.pointer}]`);
+      if (errors.length > 0)
         throw new ApiError(surface === 'message' ? 'invalid_blocks' : 'invalid_arguments', {
-          errors: found.map((p) => `${p.message} [json-pointer:${p.pointer}]`),
-          response_metadata: { messages: found.map((p) => `[ERROR] ${p.message} [json-pointer:${p.pointer}]`) },
+          errors,
+          response_metadata: { messages: errors.map((e) => `[ERROR] ${e}`) },
         });
       return list(blocks).map((b) => ({ block_id: id('B'), ...rec(b) }));
     },

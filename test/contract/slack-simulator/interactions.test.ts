@@ -106,6 +106,13 @@ describe('modals', () => {
     expect(answer).toMatchObject({ ok: false, error: 'invalid_arguments' });
     expect(await titles(sim)).toEqual([]);
   });
+  test('what is wrong with a view is said with its place', async () => {
+    const sim = await simulator();
+    const view = modal('One', { blocks: [{ type: 'divider' }, { type: 'header', text: plain('') }] });
+    expect(await sim.call('views.open', { trigger_id: await trigger(sim, await client(sim)), view })).toMatchObject({
+      response_metadata: { messages: [expect.stringContaining('[json-pointer:/view/blocks/1/text/text]') as unknown] },
+    });
+  });
   test('a submission says which values there are; errors are shown at inputs only', async () => {
     const sim = await simulator();
     const app = await client(sim);
