@@ -87,6 +87,8 @@ export type FaultRequest = { name: string; on: boolean };
 
 export type PageUser = { id: string; name: string; realName: string; role: string; isBot: boolean };
 export type PageChannel = { id: string; name: string; kind: 'channel' | 'im' };
+/** A shared file; `size` in bytes. */
+export type PageFile = { id: string; name: string; title: string; size: number };
 export type PageMessage = {
   channel: string;
   ts: string;
@@ -98,6 +100,8 @@ export type PageMessage = {
   ephemeral: boolean;
   edited: boolean;
   replyCount: number;
+  /** Files shared with the message, if any. */
+  files?: PageFile[];
 };
 export type PageView = {
   id: string;
@@ -109,6 +113,7 @@ export type PageView = {
   callbackId: string;
   hash: string;
 };
+export type PageShortcut = { name: string; type: 'global' | 'message'; callbackId: string; description: string };
 /** GET /state?user=U… */
 export type PageSlackState = {
   me: PageUser;
@@ -116,6 +121,8 @@ export type PageSlackState = {
   channels: PageChannel[];
   messages: PageMessage[];
   commands: { command: string; description: string; usageHint: string }[];
+  /** Shortcuts of the app: global ones anywhere, the others in a message's menu. */
+  shortcuts?: PageShortcut[];
   /** Bottom first; the last is on top. */
   modals: PageView[];
   home: PageView | undefined;
@@ -131,6 +138,12 @@ export type PageActionRequest = {
   /** As in Slack's block_actions payload: type, block_id, action_id, value | selected_option | selected_options | selected_date | … */
   action: Record<string, unknown>;
   state?: ViewStateValues;
+};
+/** POST /shortcut; `message` for a message shortcut. */
+export type PageShortcutRequest = {
+  user: string;
+  callbackId: string;
+  message?: { channel: string; ts: string };
 };
 export type PageSubmitRequest = { user: string; viewId: string; state: ViewStateValues };
 export type PageSubmitReply = { ok: boolean; error?: string; errors?: Record<string, string> };

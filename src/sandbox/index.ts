@@ -2,6 +2,7 @@
  * The sandbox: a Slack, a Kubernetes cluster and a Proxmox that run in this process, with one clock that can be moved
  * ahead. Invariant: nothing in it reaches beyond loopback.
  */
+import { readFile } from 'node:fs/promises';
 import { createSandboxClock } from './clock.ts';
 import { startKubernetesSimulator } from './kubernetes/index.ts';
 import { startProxmoxSimulator } from './proxmox/index.ts';
@@ -28,6 +29,17 @@ export type SandboxOptions = {
   readonly requestUrl?: string;
 };
 
+/** The app's Slack manifest as it is installed; an image that was built without it simulates Slack without suggestions. */
+async function slackManifest(): Promise<{ manifest?: unknown }> {
+  try {
+    const text = await readFile(new URL('../../manifests/slack/manifest.json', import.meta.url), 'utf8');
+    return { manifest: JSON.parse(text) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+}
+
 /** Starts everything; `url` is the page's. On failure nothing is left running. `close` ends all of it. */
 export async function startSandbox(options: SandboxOptions = {}) {
   const clock = createSandboxClock();
@@ -42,7 +54,13 @@ export async function startSandbox(options: SandboxOptions = {}) {
     return part;
   };
   try {
-    const slack = keep(await startSlackSimulator({ clock, ...(requestUrl === undefined ? {} : { requestUrl }) }));
+    const slack = keep(
+      await startSlackSimulator({
+        clock,
+        ...(await slackManifest()),
+        ...(requestUrl === undefined ? {} : { requestUrl }),
+      }),
+    );
     const kubernetes = keep(await startKubernetesSimulator({ clock, demo: true, ...clusterTimes }));
     const proxmox = keep(
       await startProxmoxSimulator({

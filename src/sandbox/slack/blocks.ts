@@ -12,6 +12,13 @@ const inSection = ['button', 'image', 'overflow', ...selects, ...multi, ...picke
 const inActions = ['button', 'overflow', ...selects, ...multi, ...pickers];
 const inInput = ['plain_text_input', 'number_input', ...selects, ...multi, ...pickers];
 const inContainer = ['actions', 'context', 'divider', 'header', 'image', 'input', 'rich_text', 'section', 'table'];
+const levels = ['default', 'info', 'warning', 'error', 'success'];
+
+/** The problem that Slack answers by an error code of its own, instead of `invalid_blocks`. */
+export const TOO_LONG = 'msg_blocks_too_long';
+/** Characters of all blocks of a message with their markup; a table has its own limit and is not counted here. */
+const MESSAGE_CHARACTERS = 13_000;
+const tableTypes = ['table', 'data_table'];
 
 /** Problems of `blocks` on a surface, empty when Slack would accept them. Limits are Slack's documented ones, in characters. */
 export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[] {
@@ -38,6 +45,9 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
     else if (v.length > max) bad(at, `no more than ${String(max)} items allowed`);
     return list(v);
   };
+  const oneOf = (v: unknown, at: string, known: string[]): void => {
+    if (!known.includes(str(v))) bad(at, `must be one of ${known.join(', ')}`);
+  };
   const confirm = (v: unknown, at: string): void => {
     const c = rec(v);
     text(c['title'], `${at}/title`, 100, true);
@@ -48,7 +58,7 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
   const options = (v: unknown, at: string, max: number, plain: boolean): void =>
     items(v, at, max).forEach((o, i) => {
       text(rec(o)['text'], `${at}/${String(i)}/text`, 75, plain);
-      words(rec(o)['value'], `${at}/${String(i)}/value`, 150);
+      words(rec(o)['value'], `${at}/${String(i)}/value`, 75);
       maybe(rec(o)['description'], () => text(rec(o)['description'], `${at}/${String(i)}/description`, 75, plain));
     });
   const image = (b: Rec, at: string): void => {
@@ -73,7 +83,7 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
       text(e['text'], `${at}/text`, 75, true);
       maybe(e['value'], () => words(e['value'], `${at}/value`, 2000, 0));
       maybe(e['url'], () => words(e['url'], `${at}/url`, 3000));
-      if (!['undefined', 'primary', 'danger'].includes(String(e['style']))) bad(`${at}/style`, 'invalid style');
+      maybe(e['style'], () => oneOf(e['style'], `${at}/style`, ['primary', 'danger']));
     } else if (type.endsWith('static_select')) {
       if (e['option_groups'] === undefined) options(e['options'], `${at}/options`, 100, true);
       else
@@ -122,8 +132,7 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
   const task = (b: Rec, at: string): void => {
     words(b['task_id'], `${at}/task_id`, 255);
     words(b['title'], `${at}/title`, 255);
-    if (!['pending', 'in_progress', 'complete', 'error'].includes(str(b['status'])))
-      bad(`${at}/status`, 'invalid status');
+    oneOf(b['status'], `${at}/status`, ['pending', 'in_progress', 'complete', 'error']);
     for (const key of ['details', 'output']) maybe(b[key], () => richText(b[key], `${at}/${key}`));
   };
   const block = (v: unknown, at: string): void => {
@@ -175,28 +184,36 @@ export function validateBlocks(blocks: unknown, surface: Surface): BlockProblem[
         items(b['tasks'], `${at}/tasks`, 50, 0).forEach((t, i) => task(rec(t), `${at}/tasks/${String(i)}`)),
       );
     } else if (type === 'task_card') task(b, at);
-    else if (type === 'alert') text(b['text'], `${at}/text`, 3000);
-    else if (type === 'card') {
+    else if (type === 'alert') {
+      text(b['text'], `${at}/text`, 3000);
+      maybe(b['level'], () => oneOf(b['level'], `${at}/level`, levels));
+    } else if (type === 'card') {
       if (['title', 'body', 'hero_image', 'actions'].every((key) => b[key] === undefined))
         bad(at, 'card has no content');
-      for (const key of ['title', 'subtitle', 'body']) maybe(b[key], () => text(b[key], `${at}/${key}`, 3000));
+      maybe(b['title'], () => text(b['title'], `${at}/title`, 150));
+      maybe(b['subtitle'], () => text(b['subtitle'], `${at}/subtitle`, 150));
+      maybe(b['body'], () => text(b['body'], `${at}/body`, 200));
       maybe(b['actions'], () =>
         items(b['actions'], `${at}/actions`, 25).forEach((e, i) =>
           element(e, `${at}/actions/${String(i)}`, ['button'], ids),
         ),
       );
-    } else if (type === 'container')
-      items(b['child_blocks'], `${at}/child_blocks`, 50).forEach((child, i) => {
+    } else if (type === 'container') {
+      if (b['rich_text_title'] === undefined) text(b['title'], `${at}/title`, 150, true);
+      else richText(b['rich_text_title'], `${at}/rich_text_title`);
+      maybe(b['subtitle'], () => text(b['subtitle'], `${at}/subtitle`, 150));
+      items(b['child_blocks'], `${at}/child_blocks`, 10).forEach((child, i) => {
         const where = `${at}/child_blocks/${String(i)}`;
         if (inContainer.includes(str(rec(child)['type']))) block(child, where);
         else bad(`${where}/type`, 'unsupported type');
       });
-    else bad(`${at}/type`, `unsupported type: ${type}`);
+    } else bad(`${at}/type`, `unsupported type: ${type}`);
   };
   if (!Array.isArray(blocks)) return [{ pointer: '/blocks', message: 'must be an array' }];
   const max = surface === 'message' ? 50 : 100;
   if (blocks.length > max) bad('/blocks', `no more than ${String(max)} items allowed`);
   blocks.forEach((b, i) => block(b, `/blocks/${String(i)}`));
-  if (surface === 'message' && JSON.stringify(blocks).length > 40_000) bad('/blocks', 'msg_blocks_too_long');
+  const untabled = blocks.filter((b) => !tableTypes.includes(str(rec(b)['type'])));
+  if (surface === 'message' && JSON.stringify(untabled).length > MESSAGE_CHARACTERS) bad('/blocks', TOO_LONG);
   return problems;
 }

@@ -63,7 +63,7 @@ export const fields = (texts: readonly string[]): SectionBlock => ({
 });
 export const option = (text: string, value: string): PlainTextOption => ({
   text: plain(text),
-  value: value.slice(0, 150),
+  value: value.slice(0, 75),
 });
 export const richText = (text: string, max = 400): RichTextBlock => ({
   type: 'rich_text',

@@ -1,4 +1,6 @@
-import { App, LogLevel } from '@slack/bolt';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { App, ExpressReceiver, LogLevel } from '@slack/bolt';
 import { afterEach, expect, test } from 'vitest';
 import { startSlackSimulator } from '../../../src/sandbox/slack/index.ts';
 
@@ -71,4 +73,43 @@ test('metadata of a message is kept, and shown only where it is asked for', asyn
   expect((await client.conversations.history({ channel, oldest: ts })).messages).toEqual([]);
   const replies = await client.conversations.replies({ channel, ts, include_all_metadata: true });
   expect(replies.messages).toMatchObject([{ text: 'first' }, { text: 'in its thread', metadata }]);
+});
+
+test('an unmodified Bolt app behind a signed request URL serves a command and an event', async () => {
+  let secret = '';
+  const receiver = new ExpressReceiver({ signingSecret: () => Promise.resolve(secret) });
+  const server = createServer(receiver.app);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(async () => server.close());
+  const requestUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/slack/events`;
+  const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
+  const slack = await startSlackSimulator({ clock, requestUrl });
+  closers.push(() => slack.close());
+  secret = slack.signingSecret;
+  const app = new App({
+    token: slack.botToken,
+    receiver,
+    logLevel: LogLevel.ERROR,
+    clientOptions: { slackApiUrl: slack.apiUrl },
+  });
+  app.command('/burst', async ({ ack, respond }) => {
+    await ack('working');
+    await respond('done');
+  });
+  app.event('app_home_opened', async ({ client, event }) => {
+    await client.views.publish({ user_id: event.user, view: { type: 'home', blocks: [{ type: 'divider' }] } });
+  });
+  const user = 'U0OPERATOR1';
+  const send = (path: string, body: object) => slack.handlePage('POST', path, new URLSearchParams(), { user, ...body });
+  await send('/command', { channel: 'C0BURST0001', text: '/burst list' });
+  await send('/home/open', {});
+  await expect
+    .poll(async () => (await slack.handlePage('GET', '/state', new URLSearchParams({ user }), undefined)).body)
+    .toMatchObject({
+      home: { type: 'home' },
+      messages: expect.toSatisfy((seen: { text: string }[]) => {
+        const texts = seen.map((message) => message.text).sort();
+        return texts.join() === 'done,working';
+      }) as unknown,
+    });
 });

@@ -1,0 +1,112 @@
+/** What the simulated workspace holds. Invariant: every change of it goes through `changed`, so that the page sees it. */
+import type { Listener, PageMessage, PageUser, SandboxClock } from '../contract.ts';
+import { TOO_LONG, validateBlocks } from './blocks.ts';
+import type { Surface } from './blocks.ts';
+import type { Declared } from './manifest.ts';
+import { list, rec } from './values.ts';
+import type { Rec } from './values.ts';
+
+export type Message = PageMessage & { to: string | undefined; metadata: unknown };
+export type View = Rec & { id: string; hash: string; user: string };
+export type Channel = { id: string; name: string; kind: 'channel' | 'im'; user: string };
+
+/** What Slack answers as `{ok: false, error: message, ...details}`. */
+export class ApiError extends Error {
+  readonly details: Rec;
+  constructor(code: string, details: Rec = {}) {
+    super(code);
+    this.details = details;
+  }
+}
+
+export const TEAM = 'T0BURST0001';
+export const APP = 'A0BURST0001';
+export const BOT = 'B0BURSTBOT1';
+export const bot: PageUser = { id: 'U0BURSTBOT1', name: 'burst', realName: 'Burst', role: 'bot', isBot: true };
+
+const person = (id: string, name: string, realName: string, role: string): PageUser => ({
+  id,
+  name,
+  realName,
+  role,
+  isBot: false,
+});
+const people = [
+  person('U0OPERATOR1', 'olga', 'Olga Operator', 'operator'),
+  person('U0ADMIN0001', 'ada', 'Ada Admin', 'admin'),
+  person('U0VIEWER001', 'vera', 'Vera Viewer', 'viewer'),
+  person('U0NOBODY001', 'nina', 'Nina Nobody', 'none'),
+];
+/** User groups; who is in them follows from a person's role. */
+export const groups = [
+  { id: 'S0OPERATORS', handle: 'burst-operators', role: 'operator' },
+  { id: 'S0ADMINS001', handle: 'burst-admins', role: 'admin' },
+];
+
+export type Workspace = ReturnType<typeof createWorkspace>;
+
+/** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo.
+ * Without `declared` every slash command is the app's. */
+export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[], declared?: Declared) {
+  const users = [...(some ?? people), bot];
+  const channels: Channel[] = [
+    { id: 'C0BURST0001', name: 'burst', kind: 'channel', user: '' },
+    { id: 'C0GENERAL01', name: 'general', kind: 'channel', user: '' },
+    ...users
+      .filter((u) => !u.isBot)
+      .map((u) => ({ id: `D${u.id.slice(1)}`, name: u.name, kind: 'im' as const, user: u.id })),
+  ];
+  const messages: Message[] = [];
+  const listeners = new Set<Listener>();
+  let counter = 0;
+  let lastTs = 0;
+  let notify: NodeJS.Timeout | undefined;
+
+  const id = (prefix: string): string => `${prefix}${String(++counter).padStart(10, '0')}`;
+  return {
+    clock,
+    declared,
+    users,
+    channels,
+    messages,
+    listeners,
+    id,
+    /** A new timestamp, later than all before. */
+    ts(): string {
+      lastTs = Math.max(clock.now() * 1000, lastTs + 1);
+      return `${String(Math.floor(lastTs / 1e6))}.${String(lastTs % 1e6).padStart(6, '0')}`;
+    },
+    changed(): void {
+      notify ??= setTimeout(() => {
+        notify = undefined;
+        for (const listener of listeners) listener();
+      }, 10);
+    },
+    /** The channel by id, `#name`, or the person whose direct message it is. Throws `channel_not_found`. */
+    channel(v: unknown): Channel {
+      const found = channels.find((c) => c.id === v || (c.kind === 'im' && c.user === v) || `#${c.name}` === v);
+      if (!found) throw new ApiError('channel_not_found');
+      return found;
+    },
+    /** Throws `user_not_found`. */
+    user(v: unknown): PageUser {
+      const found = users.find((u) => u.id === v);
+      if (!found) throw new ApiError('user_not_found');
+      return found;
+    },
+    /** The blocks with ids where they had none. Throws what Slack answers for blocks that it refuses. */
+    checked(blocks: unknown, surface: Surface): unknown[] {
+      const found = validateBlocks(blocks, surface);
+      if (found.some((p) => p.message === TOO_LONG)) throw new ApiError(TOO_LONG);
+      const place = surface === 'message' ? '' : '/view';
+      const errors = found.map((p) => `${p.message} [json-pointer:${place}${p.pointer}]`);
+      if (errors.length > 0)
+        throw new ApiError(surface === 'message' ? 'invalid_blocks' : 'invalid_arguments', {
+          errors,
+          response_metadata: { messages: errors.map((e) => `[ERROR] ${e}`) },
+        });
+      return list(blocks).map((b) => ({ block_id: id('B'), ...rec(b) }));
+    },
+    close: (): void => clearTimeout(notify),
+  };
+}
