@@ -45,6 +45,13 @@ export type Reply = {
   readonly structured: unknown;
 };
 
+export type ToolFacts = {
+  readonly name: string;
+  readonly properties: readonly string[];
+  readonly required: readonly string[];
+};
+
+const MOST_TOOLS = 10_000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
 const replySchema = z.object({
@@ -83,19 +90,30 @@ export class McpServer {
     await client?.close();
   }
 
-  /** The tools as the server lists them. */
-  async tools(
-    signal?: AbortSignal,
-  ): Promise<
-    readonly { readonly name: string; readonly properties: readonly string[]; readonly required: readonly string[] }[]
-  > {
+  /** What the server calls itself, as `name version`. @throws BurstError `unavailable`. */
+  async title(): Promise<string> {
     const client = await this.#connected();
-    const listed = await this.#guard('tools/list', () => client.listTools(undefined, this.#requestOptions(signal)));
-    return listed.tools.map((tool) => ({
-      name: tool.name,
-      properties: Object.keys(tool.inputSchema.properties ?? {}),
-      required: tool.inputSchema.required ?? [],
-    }));
+    const { name, version } = client.getServerVersion() ?? { name: 'a nameless MCP server', version: '' };
+    return shorten(`${name} ${version}`.trim(), 100);
+  }
+
+  /** The tools as the server lists them, all pages. @throws BurstError `unavailable`, `unknown_outcome`. */
+  async tools(signal?: AbortSignal): Promise<readonly ToolFacts[]> {
+    const client = await this.#connected();
+    const tools: ToolFacts[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = cursor === undefined ? undefined : { cursor };
+      const listed = await this.#guard('tools/list', () => client.listTools(page, this.#requestOptions(signal)));
+      for (const tool of listed.tools)
+        tools.push({
+          name: tool.name,
+          properties: Object.keys(tool.inputSchema.properties ?? {}),
+          required: tool.inputSchema.required ?? [],
+        });
+      cursor = listed.nextCursor;
+    } while (cursor !== undefined && tools.length < MOST_TOOLS);
+    return tools;
   }
 
   /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
