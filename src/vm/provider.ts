@@ -11,6 +11,7 @@ import { McpServer, shorten } from './connection.ts';
 import type { Reply, ServerOptions } from './connection.ts';
 import { evaluate, renderArgs } from './expression.ts';
 import type { Call, ErrorRule, Profile } from './profile.ts';
+import { connectionSecrets, scrubber } from './secrets.ts';
 
 export type VmProviderOptions = ServerOptions & {
   readonly profile: Profile;
@@ -69,14 +70,20 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     return reply.structured ?? reply.text;
   }
 
-  function refusal(call: Call, message: string): BurstError | 'already' {
+  /** A server may echo what it was sent: neither its own secrets nor a worker's join secret may be read in a message. */
+  function scrub(text: string, scope: Scope): string {
+    const join = z.record(z.string(), z.string()).catch({}).parse(scope['join']);
+    return scrubber([...connectionSecrets(options.connection), ...Object.values(join)])(text);
+  }
+
+  function refusal(call: Call, message: string, scope: Scope): BurstError | 'already' {
     const rule = [...call.errors, ...profile.errors].find((candidate) =>
       new RegExp(candidate.match, 'i').test(message),
     );
     if (rule?.class === 'already') return 'already';
     return new BurstError(
       rule === undefined ? 'provider_failed' : CODES[rule.class],
-      `${name}: ${call.tool}: ${shorten(message)}`,
+      `${name}: ${call.tool}: ${shorten(scrub(message, scope))}`,
     );
   }
 
@@ -96,7 +103,7 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     const failRule = call.fail ?? profile.fail;
     const failed = answer.isError || (failRule !== undefined && (await evaluate(failRule, seen)) === true);
     if (failed) {
-      const error = refusal(call, await messageOf(reply, answer.text));
+      const error = refusal(call, await messageOf(reply, answer.text), scope);
       if (error !== 'already') throw error;
       // `result` is read without a reply
       const result = call.result === undefined ? undefined : await evaluate(call.result, { ...scope, already: true });
@@ -105,7 +112,7 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     if (call.ok !== undefined && (await evaluate(call.ok, seen)) !== true)
       throw new BurstError(
         'unknown_outcome',
-        `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(answer.text, 200)}`,
+        `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(scrub(answer.text, scope), 200)}`,
       );
     return {
       result: call.result === undefined ? reply : await evaluate(call.result, seen),
