@@ -1,7 +1,9 @@
 /** The VmProvider contract before real MCP servers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { vmContract, type VmSetup } from '../contract/vm-suite.ts';
-import { testProvider } from '../contract/vm-setup.ts';
+import { McpServer } from '../../src/vm/connection.ts';
+import { realClock } from '../contract/cluster-setup.ts';
+import { taskEnd, vmContract, vmSpec, type VmSetup } from '../contract/vm-suite.ts';
+import { builtInProfile, quietLog, testProvider } from '../contract/vm-setup.ts';
 import { FOREIGN_VM, QUICK_TEMPLATE, SLOW_TEMPLATE, startProxmoxRig, type ProxmoxRig } from './rig.ts';
 
 let rig: ProxmoxRig;
@@ -54,6 +56,72 @@ describe('the bearer token', () => {
     const failure = await vms.list().catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'unavailable' });
     expect(String(failure)).not.toContain('wrong-token-42');
+    await vms.close();
+  });
+});
+
+describe('ownership before mcp-proxmox, which has no tool for tags', () => {
+  it('is a switched-off firewall rule of the VM, and without it a VM is not ours', async () => {
+    const vms = testProvider('mcp-proxmox', stdio(), { template: QUICK_TEMPLATE }, { maxCallsAtOnce: 1 });
+    const server = new McpServer({
+      name: 'raw',
+      connection: stdio(),
+      clock: realClock,
+      callTimeoutMs: 10_000,
+      maxReplyBytes: 65_536,
+      maxCallsAtOnce: 1,
+      log: quietLog,
+    });
+    try {
+      const spec = vmSpec(await vms.freeId(new Set()));
+      await taskEnd(vms, await vms.clone(spec));
+      expect((await vms.find(spec.id))?.tags).toEqual([]);
+      // a rule of somebody's that is switched on is no mark of ours, whatever it says
+      const vmid = Number(spec.id);
+      const rule = { vmid, action: 'ACCEPT', type_: 'in', comment: 'burst-tags=burst;burst-other' };
+      await server.call('add_firewall_rule', { ...rule, enable: true });
+      expect((await vms.find(spec.id))?.tags).toEqual([]);
+      await vms.configure(spec, undefined);
+      expect((await vms.find(spec.id))?.tags).toEqual(spec.tags);
+      await vms.configure(spec, undefined);
+      const rules = async () => (await server.call('list_firewall_rules', { vmid })).text;
+      expect((await rules()).match(/burst-test1234/g)).toHaveLength(1);
+      expect(await rules()).toContain(spec.name);
+
+      const pos = /"enable": 0,[\s\S]*?"pos": (\d+)/.exec(await rules())?.[1];
+      await server.call('delete_firewall_rule', { vmid, pos: Number(pos), confirm: true });
+      expect((await vms.find(spec.id))?.tags).toEqual([]);
+      await taskEnd(vms, await vms.delete({ id: spec.id, host: undefined }));
+    } finally {
+      await server.close();
+      await vms.close();
+    }
+  });
+
+  it('says so in its health', async () => {
+    const vms = testProvider('mcp-proxmox', stdio(), { template: QUICK_TEMPLATE }, { maxCallsAtOnce: 1 });
+    const { text } = await vms.health();
+    expect(text).toContain('firewall rule');
+    expect(text).toContain('join token');
+    await vms.close();
+  });
+
+  it('takes a warning for what it is: nothing happened', async () => {
+    const profile = builtInProfile('mcp-proxmox');
+    const unconfirmed = profile.steps.delete.map((call) => ({ ...call, args: { ...call.args, confirm: false } }));
+    const vms = testProvider(
+      'mcp-proxmox',
+      stdio(),
+      { template: QUICK_TEMPLATE },
+      {
+        maxCallsAtOnce: 1,
+        profile: { ...profile, steps: { ...profile.steps, delete: unconfirmed } },
+      },
+    );
+    const spec = vmSpec(await vms.freeId(new Set()));
+    await taskEnd(vms, await vms.clone(spec));
+    await expect(vms.delete({ id: spec.id, host: undefined })).rejects.toMatchObject({ code: 'provider_failed' });
+    expect(await vms.find(spec.id)).toBeDefined();
     await vms.close();
   });
 });
