@@ -10,7 +10,7 @@ import PQueue from 'p-queue';
 import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import { connectionSecrets, scrubber } from './secrets.ts';
+import { scrubber } from './secrets.ts';
 import type { Scrub } from './secrets.ts';
 
 export type ConnectionOptions =
@@ -53,6 +53,7 @@ export type ToolFacts = {
   readonly required: readonly string[];
 };
 
+const SECRET_NAME = /secret|token|passw|key|auth|credential/i;
 const MOST_TOOLS = 10_000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
@@ -64,6 +65,15 @@ const replySchema = z.object({
 
 export const shorten = (text: string, longest = 300): string =>
   text.length > longest ? `${text.slice(0, longest)}…` : text;
+
+/** What of a connection's options nobody may read: header values, secret-looking variables, what a URL carries. */
+export function connectionSecrets(connection: ConnectionOptions): readonly string[] {
+  if (connection.kind === 'stdio')
+    return Object.entries(connection.env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  const headers = Object.values(connection.headers).flatMap((value) => [value, value.replace(/^\w+ /, '')]);
+  const url = URL.parse(connection.url);
+  return url === null ? headers : [...headers, url.password, ...url.searchParams.values()];
+}
 
 export class McpServer {
   readonly #options: ServerOptions;

@@ -7,11 +7,11 @@ import { BurstError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskHandle, TaskState, VmFacts, VmProvider, VmSpec } from '../ports/vm-provider.ts';
 import { compare } from './check.ts';
-import { McpServer, shorten } from './connection.ts';
+import { McpServer, connectionSecrets, shorten } from './connection.ts';
 import type { Reply, ServerOptions } from './connection.ts';
 import { evaluate, renderArgs } from './expression.ts';
 import type { Call, ErrorRule, Profile } from './profile.ts';
-import { connectionSecrets, scrubber } from './secrets.ts';
+import { scrubber } from './secrets.ts';
 
 export type VmProviderOptions = ServerOptions & {
   readonly profile: Profile;
@@ -55,6 +55,8 @@ const offerSchema = z.union([
 export function createVmProvider(options: VmProviderOptions): VmProvider {
   const { profile, name, settings } = options;
   const server = new McpServer(options);
+  const { freeId = [], find = [], list: listing, task: looking } = profile.steps;
+  const reads = new Set<Call>([...freeId, ...find, ...listing, ...looking]);
 
   /** What a reply says: its structured content, else the first text block that parses as JSON, else its text. */
   function content(reply: Reply): unknown {
@@ -110,10 +112,12 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
       return { result, task: undefined };
     }
     if (call.ok !== undefined && (await evaluate(call.ok, seen)) !== true)
-      throw new BurstError(
-        'unknown_outcome',
-        `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(scrub(answer.text, scope), 200)}`,
-      );
+      throw reads.has(call)
+        ? new BurstError('unavailable', `${name}: the reply to ${call.tool} could not be read.`)
+        : new BurstError(
+            'unknown_outcome',
+            `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(scrub(answer.text, scope), 200)}`,
+          );
     return {
       result: call.result === undefined ? reply : await evaluate(call.result, seen),
       task: call.task === undefined ? undefined : await evaluate(call.task, seen),
