@@ -10,6 +10,8 @@ import PQueue from 'p-queue';
 import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import { scrubber } from './secrets.ts';
+import type { Scrub } from './secrets.ts';
 
 export type ConnectionOptions =
   | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
@@ -45,6 +47,14 @@ export type Reply = {
   readonly structured: unknown;
 };
 
+export type ToolFacts = {
+  readonly name: string;
+  readonly properties: readonly string[];
+  readonly required: readonly string[];
+};
+
+const SECRET_NAME = /secret|token|passw|key|auth|credential/i;
+const MOST_TOOLS = 10_000;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
 const replySchema = z.object({
@@ -55,11 +65,20 @@ const replySchema = z.object({
 
 export const shorten = (text: string, longest = 300): string =>
   text.length > longest ? `${text.slice(0, longest)}…` : text;
-const words = (error: unknown): string => shorten(error instanceof Error ? error.message : String(error));
+
+/** What of a connection's options nobody may read: header values, secret-looking variables, what a URL carries. */
+export function connectionSecrets(connection: ConnectionOptions): readonly string[] {
+  if (connection.kind === 'stdio')
+    return Object.entries(connection.env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  const headers = Object.values(connection.headers).flatMap((value) => [value, value.replace(/^\w+ /, '')]);
+  const url = URL.parse(connection.url);
+  return url === null ? headers : [...headers, url.password, ...url.searchParams.values()];
+}
 
 export class McpServer {
   readonly #options: ServerOptions;
   readonly #queue: PQueue;
+  readonly #scrub: Scrub;
   #client: Client | undefined;
   #connecting: Promise<Client> | undefined;
   #failures = 0;
@@ -68,6 +87,7 @@ export class McpServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#scrub = scrubber(connectionSecrets(options.connection));
     this.#queue = new PQueue({ concurrency: options.maxCallsAtOnce });
   }
 
@@ -83,19 +103,30 @@ export class McpServer {
     await client?.close();
   }
 
-  /** The tools as the server lists them. */
-  async tools(
-    signal?: AbortSignal,
-  ): Promise<
-    readonly { readonly name: string; readonly properties: readonly string[]; readonly required: readonly string[] }[]
-  > {
+  /** What the server calls itself, as `name version`. @throws BurstError `unavailable`. */
+  async title(): Promise<string> {
     const client = await this.#connected();
-    const listed = await this.#guard('tools/list', () => client.listTools(undefined, this.#requestOptions(signal)));
-    return listed.tools.map((tool) => ({
-      name: tool.name,
-      properties: Object.keys(tool.inputSchema.properties ?? {}),
-      required: tool.inputSchema.required ?? [],
-    }));
+    const { name, version } = client.getServerVersion() ?? { name: 'a nameless MCP server', version: '' };
+    return shorten(`${name} ${version}`.trim(), 100);
+  }
+
+  /** The tools as the server lists them, all pages. @throws BurstError `unavailable`, `unknown_outcome`. */
+  async tools(signal?: AbortSignal): Promise<readonly ToolFacts[]> {
+    const client = await this.#connected();
+    const tools: ToolFacts[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = cursor === undefined ? undefined : { cursor };
+      const listed = await this.#guard('tools/list', () => client.listTools(page, this.#requestOptions(signal)));
+      for (const tool of listed.tools)
+        tools.push({
+          name: tool.name,
+          properties: Object.keys(tool.inputSchema.properties ?? {}),
+          required: tool.inputSchema.required ?? [],
+        });
+      cursor = listed.nextCursor;
+    } while (cursor !== undefined && tools.length < MOST_TOOLS);
+    return tools;
   }
 
   /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
@@ -113,12 +144,24 @@ export class McpServer {
       block.type === 'text' && block.text !== undefined ? [block.text] : [],
     );
     const text = texts.join('\n');
-    if (Buffer.byteLength(text) > this.#options.maxReplyBytes)
+    const structured = parsed.data.structuredContent;
+    const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(structured ?? ''));
+    if (bytes > this.#options.maxReplyBytes)
       throw new BurstError(
         'provider_failed',
         `${this.#options.name}: the reply to ${tool} is larger than ${Math.round(this.#options.maxReplyBytes / 1024)} KiB.`,
       );
-    return { isError: parsed.data.isError === true, text, texts, structured: parsed.data.structuredContent };
+    return { isError: parsed.data.isError === true, text, texts, structured };
+  }
+
+  #words(error: unknown): string {
+    return shorten(this.#scrub(error instanceof Error ? error.message : String(error)));
+  }
+
+  /** Causes are logged: one whose message holds a secret is replaced. */
+  #cause(error: unknown): unknown {
+    const message = error instanceof Error ? error.message : String(error);
+    return this.#scrub(message) === message ? error : new Error(this.#scrub(message));
   }
 
   #requestOptions(signal: AbortSignal | undefined): { timeout: number; signal?: AbortSignal } {
@@ -133,8 +176,8 @@ export class McpServer {
         error instanceof McpError &&
         (error.code === Number(ErrorCode.InvalidParams) || error.code === Number(ErrorCode.MethodNotFound))
       )
-        throw new BurstError('provider_failed', `${this.#options.name}: ${tool} was refused: ${words(error)}`, {
-          cause: error,
+        throw new BurstError('provider_failed', `${this.#options.name}: ${tool} was refused: ${this.#words(error)}`, {
+          cause: this.#cause(error),
         });
       const timedOut = error instanceof McpError && error.code === Number(ErrorCode.RequestTimeout);
       // a broken link (or a session that a restarted server does not know): the next call connects anew
@@ -144,7 +187,7 @@ export class McpServer {
         timedOut
           ? `${this.#options.name} did not answer ${tool} within ${this.#options.callTimeoutMs / 1000} s; it may have happened.`
           : `${this.#options.name}: the connection broke during ${tool}; it may have happened.`,
-        { hint: 'Burst looks again by itself.', cause: error },
+        { hint: 'Burst looks again by itself.', cause: this.#cause(error) },
       );
     }
   }
@@ -181,10 +224,10 @@ export class McpServer {
       await client.close().catch(() => undefined);
       this.#failures += 1;
       this.#notBeforeMs = clock.now() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 1));
-      throw new BurstError('unavailable', `${name} cannot be reached: ${words(error)}`, {
+      throw new BurstError('unavailable', `${name} cannot be reached: ${this.#words(error)}`, {
         left: 'Nothing was sent.',
         hint: 'Burst tries again by itself.',
-        cause: error,
+        cause: this.#cause(error),
       });
     }
     this.#failures = 0;
@@ -207,7 +250,10 @@ export class McpServer {
       ...(connection.cwd === undefined ? {} : { cwd: connection.cwd }),
     });
     transport.stderr?.on('data', (chunk: Buffer) =>
-      log.debug({ server: name, detail: shorten(chunk.toString('utf8'), 1000) }, 'MCP server wrote to stderr'),
+      log.debug(
+        { server: name, detail: shorten(this.#scrub(chunk.toString('utf8')), 1000) },
+        'MCP server wrote to stderr',
+      ),
     );
     return transport;
   }

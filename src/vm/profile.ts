@@ -24,6 +24,8 @@ const argument = z
 const call = z.strictObject({
   tool: z.string().min(1),
   args: z.record(z.string(), argument).default({}),
+  /** Arguments that the tool takes without listing them. */
+  undeclared: z.array(z.string()).default([]),
   when: expression.optional(),
   optional: z.boolean().default(false),
   ok: expression.optional(),
@@ -33,22 +35,31 @@ const call = z.strictObject({
   errors: z.array(errorRule).default([]),
 });
 const calls = z.array(call).min(1);
-const schema = z.strictObject({
-  fail: expression.optional(),
-  message: expression.optional(),
-  errors: z.array(errorRule).default([]),
-  steps: z.strictObject({
-    freeId: calls.optional(),
-    find: calls.optional(),
-    list: calls,
-    clone: calls,
-    configure: z.array(call).default([]),
-    start: calls,
-    stop: calls,
-    delete: calls,
-    task: calls,
-  }),
-});
+const schema = z
+  .strictObject({
+    /** What this server cannot do and a person should know; `health` says it. */
+    limits: z.array(z.string().min(1)).default([]),
+    /** The listing alone lacks tags: `find` completes each row of it. */
+    completeList: z.boolean().default(false),
+    fail: expression.optional(),
+    message: expression.optional(),
+    errors: z.array(errorRule).default([]),
+    steps: z.strictObject({
+      freeId: calls.optional(),
+      find: calls.optional(),
+      list: calls,
+      clone: calls,
+      configure: z.array(call).default([]),
+      start: calls,
+      stop: calls,
+      delete: calls,
+      task: calls,
+    }),
+  })
+  .refine(({ completeList, steps }) => !completeList || steps.find !== undefined, {
+    path: ['completeList'],
+    message: 'needs steps.find',
+  });
 
 /** A server's lifecycle steps as calls; `fail`, `ok`, `when`, `result` and `task` are JSONata. */
 export type Profile = z.infer<typeof schema>;

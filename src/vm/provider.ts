@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskHandle, TaskState, VmFacts, VmProvider, VmSpec } from '../ports/vm-provider.ts';
-import { McpServer, shorten } from './connection.ts';
+import { compare } from './check.ts';
+import { McpServer, connectionSecrets, shorten } from './connection.ts';
 import type { Reply, ServerOptions } from './connection.ts';
 import { evaluate, renderArgs } from './expression.ts';
 import type { Call, ErrorRule, Profile } from './profile.ts';
+import { scrubber } from './secrets.ts';
 
 export type VmProviderOptions = ServerOptions & {
   readonly profile: Profile;
@@ -43,10 +45,18 @@ const CODES: Readonly<Record<Exclude<ErrorRule['class'], 'already'>, ErrorCode>>
   denied: 'denied',
 };
 const FIRST_ID = 100;
+const idSchema = z.coerce.number().int().min(FIRST_ID).catch(FIRST_ID);
+const idsSchema = z.union([z.array(z.coerce.string()), z.coerce.string().transform((one) => [one])]).default([]);
+const offerSchema = z.union([
+  z.object({ id: idSchema.default(FIRST_ID), used: idsSchema }),
+  idSchema.transform((id) => ({ id, used: [] as string[] })),
+]);
 
 export function createVmProvider(options: VmProviderOptions): VmProvider {
   const { profile, name, settings } = options;
   const server = new McpServer(options);
+  const { freeId = [], find = [], list: listing, task: looking } = profile.steps;
+  const reads = new Set<Call>([...freeId, ...find, ...listing, ...looking]);
 
   /** What a reply says: its structured content, else the first text block that parses as JSON, else its text. */
   function content(reply: Reply): unknown {
@@ -62,14 +72,20 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     return reply.structured ?? reply.text;
   }
 
-  function refusal(call: Call, message: string): BurstError | 'already' {
+  /** A server may echo what it was sent: neither its own secrets nor a worker's join secret may be read in a message. */
+  function scrub(text: string, scope: Scope): string {
+    const join = z.record(z.string(), z.string()).catch({}).parse(scope['join']);
+    return scrubber([...connectionSecrets(options.connection), ...Object.values(join)])(text);
+  }
+
+  function refusal(call: Call, message: string, scope: Scope): BurstError | 'already' {
     const rule = [...call.errors, ...profile.errors].find((candidate) =>
       new RegExp(candidate.match, 'i').test(message),
     );
     if (rule?.class === 'already') return 'already';
     return new BurstError(
       rule === undefined ? 'provider_failed' : CODES[rule.class],
-      `${name}: ${call.tool}: ${shorten(message)}`,
+      `${name}: ${call.tool}: ${shorten(scrub(message, scope))}`,
     );
   }
 
@@ -85,19 +101,23 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
   ): Promise<{ result: unknown; task: unknown }> {
     const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal);
     const reply = content(answer);
-    const seen = { ...scope, reply };
+    const seen = { ...scope, reply, text: answer.text };
     const failRule = call.fail ?? profile.fail;
     const failed = answer.isError || (failRule !== undefined && (await evaluate(failRule, seen)) === true);
     if (failed) {
-      const error = refusal(call, await messageOf(reply, answer.text));
+      const error = refusal(call, await messageOf(reply, answer.text), scope);
       if (error !== 'already') throw error;
-      return { result: undefined, task: undefined };
+      // `result` is read without a reply
+      const result = call.result === undefined ? undefined : await evaluate(call.result, { ...scope, already: true });
+      return { result, task: undefined };
     }
     if (call.ok !== undefined && (await evaluate(call.ok, seen)) !== true)
-      throw new BurstError(
-        'unknown_outcome',
-        `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(answer.text, 200)}`,
-      );
+      throw reads.has(call)
+        ? new BurstError('unavailable', `${name}: the reply to ${call.tool} could not be read.`)
+        : new BurstError(
+            'unknown_outcome',
+            `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(scrub(answer.text, scope), 200)}`,
+          );
     return {
       result: call.result === undefined ? reply : await evaluate(call.result, seen),
       task: call.task === undefined ? undefined : await evaluate(call.task, seen),
@@ -165,7 +185,8 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     };
   }
 
-  async function list(signal?: AbortSignal): Promise<readonly VmFacts[]> {
+  /** The rows as the listing shows them, unproven: they may lack tags. */
+  async function rowsOf(signal: AbortSignal | undefined): Promise<readonly VmFacts[]> {
     const { result } = await run(profile.steps.list, {}, signal);
     const rows = Array.isArray(result) ? (result as readonly unknown[]) : result === undefined ? [] : [result];
     // there must at least be the template: nothing at all means that we were not shown the truth
@@ -174,6 +195,24 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
         hint: 'Check the permissions of its API token.',
       });
     return rows.map(facts);
+  }
+
+  /** A listed VM with all that the server knows of it; undefined when it went meanwhile. */
+  async function complete(row: VmFacts, signal: AbortSignal | undefined): Promise<VmFacts | undefined> {
+    if (profile.steps.find === undefined) return row;
+    try {
+      return facts((await run(profile.steps.find, { vm: row, last: row }, signal)).result);
+    } catch (error) {
+      if (error instanceof BurstError && error.code === 'not_found') return undefined;
+      throw error;
+    }
+  }
+
+  async function list(signal?: AbortSignal): Promise<readonly VmFacts[]> {
+    const rows = await rowsOf(signal);
+    if (!profile.completeList) return rows;
+    const completed = await Promise.all(rows.map((row) => complete(row, signal)));
+    return completed.filter((row) => row !== undefined);
   }
 
   function specScope(spec: VmSpec, host: string | undefined): Scope {
@@ -199,37 +238,27 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     connect: async () => server.connect(),
     close: () => server.close(),
     async health(signal) {
-      const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
-      const calls = Object.values(profile.steps).flatMap((step) => step ?? []);
-      const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
-      if (missing.length > 0) return { ok: false, text: `the server lacks the tools ${missing.join(', ')}` };
-      for (const call of calls) {
-        const lacking = (tools.get(call.tool)?.required ?? []).filter((key) => !(key in call.args));
-        if (lacking.length > 0)
-          return { ok: false, text: `${call.tool} wants ${lacking.join(', ')}, which the profile does not give` };
-      }
+      const found = await compare(server, profile, signal);
+      if (found.faults.length > 0) return { ok: false, text: `${found.server}: ${found.faults.join('; ')}` };
       const vms = await list(signal);
-      return { ok: true, text: `${tools.size} tools, ${vms.length} VMs` };
+      const limits = profile.limits.map((limit) => `; ${limit}`).join('');
+      return { ok: true, text: `${found.server}, ${found.tools} tools, ${vms.length} VMs${limits}` };
     },
     async freeId(taken, signal) {
-      const used = new Set([...taken, ...(await list(signal)).map((vm) => vm.id)]);
-      const offered =
-        profile.steps.freeId === undefined ? undefined : (await run(profile.steps.freeId, {}, signal)).result;
-      let id = z.coerce.number().int().min(FIRST_ID).catch(FIRST_ID).parse(offered);
+      const used = new Set([...taken, ...(await rowsOf(signal)).map((vm) => vm.id)]);
+      const { result } =
+        profile.steps.freeId === undefined ? { result: undefined } : await run(profile.steps.freeId, {}, signal);
+      // an id alone, or also what else is in use (containers share the ids)
+      const offer = offerSchema.parse(result);
+      for (const other of offer.used) used.add(other);
+      let { id } = offer;
       while (used.has(String(id))) id += 1;
       return String(id);
     },
     list,
     async find(id, signal) {
-      const row = (await list(signal)).find((vm) => vm.id === id);
-      if (row === undefined || profile.steps.find === undefined) return row;
-      try {
-        const { result } = await run(profile.steps.find, { vm: row, last: row }, signal);
-        return facts(result);
-      } catch (error) {
-        if (error instanceof BurstError && error.code === 'not_found') return undefined;
-        throw error;
-      }
+      const row = (await rowsOf(signal)).find((vm) => vm.id === id);
+      return row === undefined ? undefined : complete(row, signal);
     },
     clone: async (spec, signal) => handleOf(await run(profile.steps.clone, specScope(spec, undefined), signal)),
     configure: async (spec, host, signal) =>

@@ -5,14 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import type { Listener, ProxmoxSimulator, SandboxClock } from '../contract.ts';
 import { joinCluster } from './join.ts';
 import { Pve } from './pve.ts';
 import type { PveVm } from './pve.ts';
-import { callTool, toolList } from './tools.ts';
+import { createMcpServer } from './server.ts';
+import type { ToolReply } from './tools.ts';
 
 export type ProxmoxOptions = {
   readonly clock: SandboxClock;
@@ -22,6 +21,7 @@ export type ProxmoxOptions = {
   /** A machine of this name began or ceased to run. */
   readonly onMachine?: (name: string, running: boolean) => void;
   readonly cloneMs?: number;
+  readonly startMs?: number;
   readonly bootMs?: number;
   readonly shutdownMs?: number;
 };
@@ -68,7 +68,7 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
   const pve = new Pve({
     clock,
     cloneMs: options.cloneMs ?? 2500,
-    startMs: 500,
+    startMs: options.startMs ?? 500,
     stopMs: options.shutdownMs ?? 800,
     power,
     changed: () => {
@@ -76,25 +76,20 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
     },
   });
 
-  function mcpServer(): Server {
-    const server = new Server({ name: 'proxmox-mcp-server', version: '1.30.0' }, { capabilities: { tools: {} } });
-    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: toolList }));
-    server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
-      const args = params.arguments ?? {};
-      requests.push({ tool: params.name, args });
-      const injection = injections.find((candidate) => candidate.tool === params.name && candidate.times > 0);
-      if (injection !== undefined) injection.times -= 1;
-      if (injection?.delayMs !== undefined) await clock.sleep(injection.delayMs);
-      if (injection?.fail !== undefined)
-        return {
-          content: [{ type: 'text' as const, text: JSON.stringify({ error: injection.fail, tool: params.name }) }],
-          isError: false,
-        };
-      const answer = callTool(pve, params.name, args);
-      if (injection?.lose === true) await new Promise<never>(() => undefined);
-      return answer;
-    });
-    return server;
+  async function around(
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    answer: () => ToolReply,
+  ): Promise<ToolReply> {
+    requests.push({ tool, args });
+    const injection = injections.find((candidate) => candidate.tool === tool && candidate.times > 0);
+    if (injection !== undefined) injection.times -= 1;
+    if (injection?.delayMs !== undefined) await clock.sleep(injection.delayMs);
+    if (injection?.fail !== undefined)
+      return { content: [{ type: 'text', text: JSON.stringify({ error: injection.fail, tool }) }], isError: false };
+    const reply = answer();
+    if (injection?.lose === true) await new Promise<never>(() => undefined);
+    return reply;
   }
 
   const sessions = new Map<string, StreamableHTTPServerTransport>();
@@ -120,7 +115,7 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId);
     };
     // the SDK's own types disagree under exactOptionalPropertyTypes
-    await mcpServer().connect(transport);
+    await createMcpServer(pve, around).connect(transport);
     await transport.handleRequest(request, response);
   }
   const http = createServer((request, response) => {

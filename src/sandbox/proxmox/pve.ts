@@ -107,13 +107,13 @@ export class Pve {
     return vm;
   }
 
+  /** A VM as its node lists it; the cluster's listing adds the node. */
   row(vm: PveVm): Record<string, unknown> {
     const running = vm.status === 'running';
     return {
       vmid: vm.id,
       name: vm.name,
       status: vm.status,
-      node: vm.node,
       cpus: Number(vm.config['cores'] ?? 1),
       maxmem: Number(vm.config['memory'] ?? 512) * 1024 * 1024,
       maxdisk: this.#diskGiB(vm) * GIB,

@@ -35,7 +35,7 @@ const TOOLS: readonly Tool[] = [
     run: (pve, args) =>
       [...pve.vms.values()]
         .filter((vm) => args['node'] === undefined || vm.node === args['node'])
-        .map((vm) => pve.row(vm)),
+        .map((vm) => ({ ...pve.row(vm), ...(args['node'] === undefined ? { node: vm.node } : {}) })),
   },
   {
     name: 'get_vm_status',
@@ -165,7 +165,12 @@ const TOOLS: readonly Tool[] = [
 
 function taskOf(pve: Pve, args: Args): PveTask {
   const task = pve.tasks.get(text(args, 'upid'));
-  if (task === undefined) throw new PveError(500, 'no such task', `nodes/${text(args, 'node')}/tasks`);
+  if (task === undefined)
+    throw new PveError(
+      500,
+      `unable to parse worker upid '${text(args, 'upid')}'`,
+      `nodes/${text(args, 'node')}/tasks/${text(args, 'upid')}/status`,
+    );
   return task;
 }
 
@@ -205,7 +210,7 @@ export function callTool(pve: Pve, name: string, args: Args): ToolReply {
     if (!(error instanceof PveError)) throw error;
     const kind = error.status >= 500 ? 'Server' : 'Client';
     return reply({
-      error: `${kind} error '${error.status} ${error.message}' for url 'https://127.0.0.1:8006/api2/json/${error.path}'`,
+      error: `${kind} error '${error.status} ${error.message}' for url 'https://127.0.0.1:8006/api2/json/${error.path}'\nFor more information check: https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/${error.status}`,
       tool: name,
     });
   }

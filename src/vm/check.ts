@@ -1,0 +1,63 @@
+/** What a server is and lacks. Invariant: nothing but `tools/list` is asked of it. */
+import type { Clock } from '../ports/clock.ts';
+import { McpServer } from './connection.ts';
+import type { ConnectionOptions, Log } from './connection.ts';
+import type { Profile } from './profile.ts';
+
+const PROBE_REPLY_BYTES = 4 * 1024 * 1024;
+
+/** Compares a profile with the server's tools: `faults` names each missing tool, and each argument that a tool wants or does not know. */
+export async function compare(
+  server: McpServer,
+  profile: Profile,
+  signal?: AbortSignal,
+): Promise<{ readonly server: string; readonly tools: number; readonly faults: readonly string[] }> {
+  const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
+  const calls = Object.values(profile.steps).flatMap((step) => step ?? []);
+  const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
+  const faults = missing.length === 0 ? [] : [`it lacks the tools ${missing.join(', ')}`];
+  for (const call of calls) {
+    const tool = tools.get(call.tool);
+    if (tool === undefined) continue;
+    const lacking = tool.required.filter((key) => !(key in call.args));
+    if (lacking.length > 0) faults.push(`${call.tool} wants ${lacking.join(', ')}, which the profile does not give`);
+    const unknown = Object.keys(call.args).filter(
+      (key) => !tool.properties.includes(key) && !call.undeclared.includes(key),
+    );
+    if (unknown.length > 0) faults.push(`${call.tool} does not know ${unknown.join(', ')}, which the profile gives`);
+  }
+  return { server: await server.title(), tools: tools.size, faults: [...new Set(faults)] };
+}
+
+export type Probe = {
+  readonly name: string;
+  readonly connection: ConnectionOptions;
+  /** Names of tools that should be there. */
+  readonly tools: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly timeoutMs: number;
+};
+
+/**
+ * Connects to an MCP server, looks at its tools and goes.
+ * @returns its name and version as it says them, how many tools it has, and which of the wanted ones are missing.
+ * @throws BurstError `unavailable` when it cannot be reached, `unknown_outcome` when it does not answer in time.
+ */
+export async function probeServer(
+  { tools: wanted, timeoutMs, ...probe }: Probe,
+  signal?: AbortSignal,
+): Promise<{ readonly server: string; readonly tools: number; readonly missing: readonly string[] }> {
+  const server = new McpServer({
+    ...probe,
+    callTimeoutMs: timeoutMs,
+    maxReplyBytes: PROBE_REPLY_BYTES,
+    maxCallsAtOnce: 1,
+  });
+  try {
+    const have = new Set((await server.tools(signal)).map((tool) => tool.name));
+    return { server: await server.title(), tools: have.size, missing: wanted.filter((tool) => !have.has(tool)) };
+  } finally {
+    await server.close().catch(() => undefined);
+  }
+}

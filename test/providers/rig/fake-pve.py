@@ -1,0 +1,88 @@
+"""A simulated Proxmox VE API (fakepve) with an API token, two nodes, templates 9000 (quick) and 9001 (slow clones after
+POST /ceph), a VM of somebody else's (100), and a control port on loopback without authentication.
+
+GET  /state      the VMs (configuration, lock) and the task log     GET /requests  what came over the API
+POST /fail       {method, suffix, status, message | error, times}: the next requests like it fail
+POST /clearfail
+POST /ceph       {secs}: a clone of 9001 takes that many simulated seconds (0: instantly)
+POST /set        {vmid, name | lock | status | start_secs | stop_secs | shutdown_secs | ...}: as somebody else might
+"""
+import argparse, asyncio, os, tempfile
+from aiohttp import web
+from fakepve import FakePve
+from fakepve.certs import make_cert
+
+GIB = 1024**3
+
+
+def template(pve, vmid, name, storage, config):
+    disk = f'base-{vmid}-disk-0'
+    pve.storages[storage].setdefault('volumes', {})[disk] = {
+        'content': 'images', 'format': 'raw', 'size': 8 * GIB, 'vmid': vmid, 'ctime': 0}
+    return pve.add_vm(vmid, name, node='pve1', template=True, config={
+        **config, 'scsi0': f'{storage}:{disk},size=8G', 'ide2': f'local-lvm:vm-{vmid}-cloudinit,media=cdrom'})
+
+
+def worldof(pve):
+    vms = [{'id': v.vmid, 'name': v.name, 'node': v.node, 'status': v.status, 'template': bool(v.template),
+            'lock': v.lock, 'config': v.config} for v in pve.vms]
+    return {'vms': vms, 'tasks': pve.tasklog}
+
+
+async def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument('--port', type=int, required=True)
+    ap.add_argument('--control', type=int, required=True)
+    ap.add_argument('--time-scale', type=float, default=0.05)
+    options = ap.parse_args()
+
+    pve = FakePve(user='root@pam', password=os.environ['PVE_SECRET'], host='127.0.0.1', port=options.port)
+    pve.time_scale = options.time_scale
+    pve.apitokens['root@pam!bot'] = os.environ['PVE_SECRET']
+    pve.add_node('pve2')
+    pve.storages['local-lvm']['avail'] = 500 * GIB
+    pve.add_ceph_storage('ceph-pool')
+    base = {'cores': 2, 'memory': '2048', 'scsihw': 'virtio-scsi-pci', 'net0': 'virtio=BC:24:11:00:00:01,bridge=vmbr0',
+            'agent': 'enabled=1', 'ostype': 'l26', 'ipconfig0': 'ip=dhcp', 'boot': 'order=scsi0', 'template': 1}
+    template(pve, 9000, 'k8s-worker-template', 'local-lvm', base)
+    template(pve, 9001, 'k8s-worker-template-slow', 'ceph-pool', base)
+    pve.add_vm(100, 'pet-db', node='pve1', status='running', config={'cores': 4, 'memory': '8192'})
+    cert, key, _ = make_cert(tempfile.mkdtemp(prefix='fakepve-'), hosts=('127.0.0.1', 'localhost'))
+    await pve.start(cert, key)
+
+    async def state(_):
+        return web.json_response(worldof(pve))
+
+    async def requests(_):
+        return web.json_response([[method, path] for method, path, *_ in pve.requests])
+
+    async def fail(request):
+        body = await request.json()
+        pve.fail(body.pop('method'), body.pop('suffix'), **body)
+        return web.json_response({'ok': True})
+
+    async def clearfail(_):
+        pve.failures.clear()
+        return web.json_response({'ok': True})
+
+    async def setvm(request):
+        body = await request.json()
+        vm = pve.vm(int(body.pop('vmid')))
+        for key, value in body.items():
+            setattr(vm, key, value)
+        return web.json_response({'ok': True})
+
+    async def ceph(request):
+        pve.ceph_slow((await request.json())['secs'])
+        return web.json_response({'ok': True})
+
+    app = web.Application()
+    app.add_routes([web.get('/state', state), web.get('/requests', requests), web.post('/fail', fail),
+                    web.post('/clearfail', clearfail), web.post('/set', setvm), web.post('/ceph', ceph)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, '127.0.0.1', options.control).start()
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())

@@ -1,0 +1,55 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseProfile, readProfile } from '../../../src/vm/index.ts';
+import { builtInProfile } from '../../contract/vm-setup.ts';
+
+const call = { tool: 'some_tool' };
+const steps = { list: [call], clone: [call], start: [call], stop: [call], delete: [call], task: [call] };
+
+describe('a wrong profile is refused with the path of what is wrong', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['not an object', 'steps', /\(top\): /],
+    ['no steps', {}, /steps: /],
+    ['a missing step', { steps: { ...steps, delete: undefined } }, /steps\.delete: /],
+    ['a step without a call', { steps: { ...steps, clone: [] } }, /steps\.clone: /],
+    ['a call without a tool', { steps: { ...steps, start: [{ args: {} }] } }, /steps\.start\.0\.tool: /],
+    ['an unknown key in a call', { steps: { ...steps, stop: [{ ...call, retries: 3 }] } }, /steps\.stop\.0: .*retries/],
+    ['an unknown step', { steps: { ...steps, reboot: [call] } }, /steps: .*reboot/],
+    ['an unknown key at the top', { steps, colour: 'red' }, /\(top\): .*colour/],
+    [
+      'a broken condition',
+      { steps: { ...steps, list: [{ ...call, ok: 'a = = b' }] } },
+      /steps\.list\.0\.ok: .*JSONata/,
+    ],
+    [
+      'a broken argument',
+      { steps: { ...steps, list: [{ ...call, args: { node: '=settings.(' } }] } },
+      /steps\.list\.0\.args\.node: .*JSONata/,
+    ],
+    ['a broken failure rule', { fail: '((', steps }, /fail: .*JSONata/],
+    ['a broken pattern', { errors: [{ match: '(', class: 'busy' }], steps }, /errors\.0\.match: .*regular expression/],
+    ['an unknown error class', { errors: [{ match: 'x', class: 'odd' }], steps }, /errors\.0\.class: /],
+    ['a list to complete without a way', { completeList: true, steps }, /completeList: needs steps\.find/],
+    ['limits that are no list', { limits: 'none', steps }, /limits: /],
+  ])('%s', (_title, data, expected) => {
+    expect(() => parseProfile(data, 'mine.yaml')).toThrow(expected);
+    expect(() => parseProfile(data, 'mine.yaml')).toThrow(/mine\.yaml/);
+  });
+
+  it('a file that is no YAML, or cannot be read', () => {
+    expect(() => readProfile('mine.yaml', () => 'steps: [')).toThrow(/mine\.yaml cannot be read/);
+    const unreadable = () => {
+      throw new Error('ENOENT: no such file');
+    };
+    expect(() => readProfile('mine.yaml', unreadable)).toThrow(/mine\.yaml cannot be read: ENOENT/);
+  });
+});
+
+it('every built-in profile is valid, and nothing that it deletes with goes unconfirmed', () => {
+  const names = readdirSync(new URL('../../../config/providers', import.meta.url)).map((file) =>
+    file.replace(/\.yaml$/, ''),
+  );
+  expect(names).toEqual(expect.arrayContaining(['mcp-proxmox', 'proxmox-mcp-plus', 'ry-ops-proxmox']));
+  for (const name of names) expect(builtInProfile(name).steps.delete).toHaveLength(1);
+  expect(builtInProfile('mcp-proxmox').steps.delete[0]?.args['confirm']).toBe(true);
+});
