@@ -54,7 +54,11 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
   };
   let count = 0;
   const ids: Ids = { next: () => `id${String(++count).padStart(8, '0')}`, base32: (length) => 'a'.repeat(length) };
-  const slack = await startSlackSimulator({ clock, rateLimits: false, ...(requestUrl === undefined ? {} : { requestUrl }) });
+  const slack = await startSlackSimulator({
+    clock,
+    rateLimits: false,
+    ...(requestUrl === undefined ? {} : { requestUrl }),
+  });
   onTestFinished(() => slack.close());
   const store = await openStore({ path: ':memory:', clock, ids });
   onTestFinished(() => store.close());
