@@ -18,6 +18,7 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY config ./config
+COPY manifests/slack ./manifests/slack
 # Nothing is written but the database: the root file system may be read-only.
 RUN install -d -o 1000 -g 1000 -m 0700 /data
 VOLUME /data

@@ -5,11 +5,12 @@ import type { Store } from './ports/store.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions } from './parts.ts';
 import { openStore } from './store/index.ts';
+import { probeServer } from './vm/index.ts';
 
 /** `burst check`: what is fit for work and what is not, one line each; changes nothing. */
 export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
   const parts = makeParts(options);
-  const { config, clock, ids, cluster, vms } = parts;
+  const { config, clock, ids, log, cluster, vms } = parts;
   const results: Check[] = [];
   const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
   let store: Store | undefined;
@@ -43,6 +44,23 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
     results.push({ name: 'vm server', ok: false, text: text(error) });
   } finally {
     await vms.close();
+  }
+  const { talos } = config.mcpServers;
+  if (talos.enabled && talos.endpoint !== undefined) {
+    try {
+      const { server, missing } = await probeServer({
+        name: 'talos',
+        connection: { kind: 'http', url: talos.endpoint, headers: {} },
+        tools: ['talos_reset'],
+        clock,
+        log,
+        timeoutMs: config.mcpServers.proxmox.callTimeoutSeconds * 1000,
+      });
+      const ok = missing.length === 0;
+      results.push({ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` });
+    } catch (error) {
+      results.push({ name: 'talos server', ok: false, text: text(error) });
+    }
   }
   return results;
 }

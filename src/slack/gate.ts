@@ -4,6 +4,7 @@ import type { AccessPolicy, Role } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
+import { isBurstError } from '../domain/errors.ts';
 import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
 import type { AccessAnswer, Groups } from '../domain/access.ts';
 import { AccessRefused } from './blocks/errors.ts';
@@ -110,11 +111,24 @@ export function createGate(options: GateOptions): Gate {
     const answer = roleAnswer(access, who.by.userId, await groupsOf(who.by.userId, need), need);
     return answer.ok ? answer.role : refuse(who, action, answer.text, answer.hint, workerName);
   };
+  /** What nobody may touch is refused for what it is, before it is asked whose it is. */
+  const refuseUntouchable = async (who: Who, name: string, action: string): Promise<void> => {
+    if ((action !== 'destroy' && action !== 'drain') || (await ownerOf(name)) !== undefined) return;
+    try {
+      await (action === 'destroy' ? operations.previewDestroy(name) : operations.previewDrain(name));
+    } catch (error) {
+      if (!isBurstError(error, 'safety_violation')) return;
+      const row = { atMs: clock.now(), cluster: options.cluster, actor: who.by, action, workerName: name };
+      await store.appendAudit([{ ...row, outcome: 'refused', text: error.message }]);
+      throw error;
+    }
+  };
   return {
     require,
     standing: async ({ by }) => roleAnswer(access, by.userId, await groupsOf(by.userId, 'viewer'), 'viewer'),
     async requireWorkers(who, workers, action) {
       const role = await require(who, 'operator', action, workers[0]);
+      for (const name of workers) await refuseUntouchable(who, name, action);
       if (role === 'admin') return role;
       for (const name of workers) {
         const owner = await ownerOf(name);

@@ -79,6 +79,14 @@ describe('who may, by user groups', () => {
 });
 
 describe('SAFETY VIOLATION', () => {
+  it('an operator is told what a permanent worker is, not which role is missing', async () => {
+    const { olga } = await startAll();
+    for (const command of ['destroy', 'drain']) {
+      expect(shown(await olga.opens(`/burst ${command} worker-1`))).toContain('SAFETY VIOLATION: ');
+      await olga.closes();
+    }
+  });
+
   it('permanent, control-plane and protected workers are refused at every door, for admins too', async () => {
     const world = await startAll();
     const { ada } = world;

@@ -11,6 +11,8 @@ import { removeVm } from './remove-vm.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 const HOUR_MS = 3_600_000;
+/** Longer than a VM that was made may stay unlisted, ms. */
+const UNLISTED_MS = 60_000;
 
 export function needVmId(data: RunData): string {
   if (data.vmId === undefined) throw new BurstError('internal', 'No VM id is recorded for this run.');
@@ -166,6 +168,10 @@ export function cloneVm(deps: StepDeps, reserve = idReserver(deps)): Step {
       } catch (error) {
         // taken: by our own lost call (same name) or by somebody else; the next look tells which
         if (!isBurstError(error, 'conflict')) throw error;
+        const holder = await deps.vms.find(needVmId(context.data), context.signal);
+        // held by something that the provider does not list as a VM (a container); not at once, for a listing may lag
+        if (holder === undefined && context.elapsedMs > UNLISTED_MS)
+          return another(context, `VM id ${needVmId(context.data)} is held by something that is no VM`);
       }
       return waitFor(deps, title);
     },
