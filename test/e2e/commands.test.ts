@@ -100,7 +100,7 @@ describe('commands', () => {
     expect((await olga.clicksAndHears(message, /^Cancel$/)).text).toContain('2 workers stopping');
     const again = await olga.clicksAndHears(message, /^Cancel$/);
     expect(again.text, 'the second click is told who was first').toMatch(
-      /<@U0OPERATOR1> cancelled operation .* already/,
+      /<@U0OPERATOR1> did this already: operation .* is stopping/,
     );
     await olga.ends(/to provision/, 'cancelled');
     for (const name of names) expect(await world.leftOf(name)).toEqual([]);
