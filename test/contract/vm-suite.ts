@@ -149,8 +149,13 @@ export function vmContract(title: string, start: () => Promise<VmSetup>): void {
     it('knows a VM that is not there: undefined to find, not_found to everything else', async () => {
       expect(await vms.find('7777')).toBeUndefined();
       const gone = { id: '7777', host: 'pve1' };
-      for (const work of [vms.start(gone), vms.stop(gone), vms.delete(gone), vms.configure(vmSpec('7777'), 'pve1')])
-        await expect(work).rejects.toMatchObject({ code: 'not_found' });
+      for (const work of [
+        () => vms.start(gone),
+        () => vms.stop(gone),
+        () => vms.delete(gone),
+        () => vms.configure(vmSpec('7777'), 'pve1'),
+      ])
+        await expect(work()).rejects.toMatchObject({ code: 'not_found' });
     });
 
     it('repeats a configuration without harm', async () => {

@@ -86,9 +86,6 @@ export function seedDemo(api: Api): void {
       },
     },
   });
-  api.create(deployments, 'shop', deployment('web', 6, '250m', '256Mi'));
-  api.create(deployments, 'shop', deployment('checkout', 3, '250m', '256Mi'));
-  api.create(deployments, 'shop', deployment('cache', 2, '100m', '512Mi', [{ name: 'scratch', emptyDir: {} }]));
   api.create(budgets, 'shop', {
     metadata: { name: 'web' },
     spec: { minAvailable: 4, selector: { matchLabels: { app: 'web' } } },
@@ -99,9 +96,26 @@ export function seedDemo(api: Api): void {
   });
 }
 
+/** The shop opens when all workers take pods, so that they share it: a burst worker is then the one with most room. */
+function openShop(api: Api): void {
+  api.create(deployments, 'shop', deployment('web', 6, '250m', '256Mi'));
+  api.create(deployments, 'shop', deployment('checkout', 3, '250m', '256Mi'));
+  api.create(deployments, 'shop', deployment('cache', 2, '100m', '512Mi', [{ name: 'scratch', emptyDir: {} }]));
+}
+const takesPods = (object: KubeObject | undefined): boolean => {
+  if (object === undefined) return false;
+  const { spec } = object as NodeObject;
+  return (
+    isReady(object) &&
+    spec?.unschedulable !== true &&
+    !spec?.taints?.some((taint) => taint.effect !== 'PreferNoSchedule')
+  );
+};
+
 /** The shop grows when a burst worker becomes ready and shrinks when it goes, so that each has something to drain. */
 export function demoRule(api: Api): (change: Change) => void {
   const counted = new Set<string>();
+  let open = false;
   const scale = (by: number) => {
     const web = api.store.get(deployments, 'shop/web') as Workload | undefined;
     if (web)
@@ -115,16 +129,14 @@ export function demoRule(api: Api): (change: Change) => void {
   };
   return ({ of, type, object }) => {
     if (of !== nodes) return;
+    if (!open && ['worker-1', 'worker-2', 'worker-3'].every((name) => takesPods(api.store.get(nodes, name)))) {
+      open = true;
+      openShop(api);
+    }
     const { uid } = object.metadata;
     if (type === 'DELETED') {
       if (counted.delete(uid)) scale(-replicasForANode);
-    } else if (
-      !counted.has(uid) &&
-      isBurst(object) &&
-      isReady(object) &&
-      (object as NodeObject).spec?.unschedulable !== true &&
-      !(object as NodeObject).spec?.taints?.some((taint) => taint.effect !== 'PreferNoSchedule')
-    ) {
+    } else if (!counted.has(uid) && isBurst(object) && takesPods(object)) {
       counted.add(uid);
       scale(replicasForANode);
     }
