@@ -33,9 +33,17 @@ async function untilSignal(stop: () => Promise<void>): Promise<void> {
 }
 
 async function start(options: { config?: string }): Promise<void> {
-  const app = await startApp({ config: configured(options.config) });
-  process.on('unhandledRejection', (error) => app.log.error({ err: error }, 'unhandled rejection'));
-  process.on('uncaughtException', (error) => app.log.error({ err: error }, 'uncaught exception'));
+  const config = configured(options.config);
+  const running: { app?: App } = {};
+  // from the first moment on: what a library leaves unhandled is logged, and ends nothing
+  const unhandled = (error: unknown, what: string): void => {
+    if (running.app === undefined) err(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    else running.app.log.error({ err: error }, what);
+  };
+  process.on('unhandledRejection', (error) => unhandled(error, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => unhandled(error, 'uncaught exception'));
+  const app = await startApp({ config });
+  running.app = app;
   await untilSignal(() => app.stop());
 }
 
