@@ -48,7 +48,7 @@ describe('a newcomer', () => {
     const name = await opened.provisions('1 large 1h');
     await opened
       .node(name)
-      .getByText(/Deployment/)
+      .getByText(/Running · Deployment/)
       .first()
       .waitFor(long);
 

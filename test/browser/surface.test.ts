@@ -205,7 +205,7 @@ describe('the page', () => {
     const name = await opened.provisions('1 large 4h');
     await opened
       .node(name)
-      .getByText(/Deployment/)
+      .getByText(/Running · Deployment/)
       .first()
       .waitFor(long);
     await opened.world.getByRole('switch', { name: 'PodDisruptionBudget blocks' }).click();
@@ -230,7 +230,7 @@ describe('the page', () => {
     const name = await opened.provisions('1 large 4h');
     await opened
       .node(name)
-      .getByText(/Deployment/)
+      .getByText(/Running · Deployment/)
       .first()
       .waitFor(long);
     await opened.switchUser('Ada');
