@@ -1,7 +1,6 @@
 /** The Cluster port on a real API server. Invariant: live reads go to the API server, cached ones never do. */
 import type { BudgetFacts, NodeFacts, PodFacts } from '../domain/worker.ts';
 import type {
-  BootstrapToken,
   Cluster,
   ClusterChange,
   DeleteNodeOutcome,
@@ -13,7 +12,7 @@ import type {
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import { z } from 'zod';
-import { deleteBootstrapToken, ensureBootstrapToken, listBootstrapTokens, type NewToken } from './bootstrap-tokens.ts';
+import { createBootstrapToken, deleteBootstrapToken, type NewToken, type TokenRef } from './bootstrap-tokens.ts';
 import { BudgetVersions, NodeCache, PodCache } from './caches.ts';
 import { Connection, type Credentials } from './connection.ts';
 import { budgetFacts, nodeFacts, podFacts } from './facts.ts';
@@ -234,16 +233,15 @@ class KubernetesCluster implements Cluster {
     return deleteNode(this.#context, node, signal);
   }
 
-  ensureBootstrapToken(token: NewToken, signal?: AbortSignal): Promise<string> {
-    return ensureBootstrapToken(this.#context, token, this.#options.bootstrap.groups, signal);
+  createBootstrapToken(
+    token: NewToken,
+    signal?: AbortSignal,
+  ): Promise<{ readonly token: string; readonly uid: string }> {
+    return createBootstrapToken(this.#context, token, this.#options.bootstrap.groups, signal);
   }
 
-  listBootstrapTokens(signal?: AbortSignal): Promise<readonly BootstrapToken[]> {
-    return listBootstrapTokens(this.#context, signal);
-  }
-
-  deleteBootstrapToken(id: string, signal?: AbortSignal): Promise<void> {
-    return deleteBootstrapToken(this.#context, id, signal);
+  deleteBootstrapToken(token: TokenRef, signal?: AbortSignal): Promise<void> {
+    return deleteBootstrapToken(this.#context, token, signal);
   }
 
   joinFacts(signal?: AbortSignal): Promise<{ readonly endpoint: string; readonly caCertHash: string }> {

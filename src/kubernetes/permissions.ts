@@ -24,9 +24,10 @@ export const permissionsIn = (namespace: string): readonly Permission[] => [
   ...each(['list', 'watch'], { group: 'policy', resource: 'poddisruptionbudgets' }),
   ...each(['get'], { group: 'apps', resource: 'daemonsets' }),
   ...each(['list'], { group: 'storage.k8s.io', resource: 'volumeattachments' }),
-  ...each(['create', 'get', 'list', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
+  ...each(['create', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
   ...each(['get'], { resource: 'configmaps', namespace: 'kube-public', name: 'cluster-info' }),
-  ...each(['get', 'create', 'update'], { group: 'coordination.k8s.io', resource: 'leases', namespace }),
+  ...each(['create'], { group: 'coordination.k8s.io', resource: 'leases', namespace }),
+  ...each(['get', 'update'], { group: 'coordination.k8s.io', resource: 'leases', namespace, name: 'burst' }),
 ];
 
 const reviewSchema = z.object({
