@@ -43,7 +43,7 @@ const one = (kind: string, name = 'burst') => {
 describe('manifests/kubernetes', () => {
   it('are all named by the kustomization', () => {
     const files = readdirSync(new URL(FOLDER, root)).filter(
-      (file) => !['kustomization.yaml', 'secret.example.yaml'].includes(file),
+      (file) => !['kustomization.yaml', 'secret.example.yaml', 'components'].includes(file),
     );
     const named = [...kustomization.resources, ...kustomization.configMapGenerator.flatMap(({ files: list }) => list)];
     expect([...named].sort()).toEqual(files.sort());
