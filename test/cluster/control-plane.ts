@@ -74,13 +74,8 @@ function readyz(url: string, token: string): Promise<boolean> {
   });
 }
 
-/**
- * Starts everything; ready in about 5 to 15 seconds. Kubelets' certificates are signed as kubeadm has it.
- * @param options.controllers what runs besides the controllers that do by default, e.g. `tokencleaner`.
- */
-export async function startControlPlane(
-  options: { readonly controllers?: readonly string[] } = {},
-): Promise<ControlPlane> {
+/** Starts everything; ready in about 5 to 15 seconds. Kubelets' certificates are signed as with kubeadm. */
+export async function startControlPlane(): Promise<ControlPlane> {
   const assets = assetsFolder();
   const folder = await mkdtemp(join(tmpdir(), 'burst-control-plane-'));
   const children = new Map<string, ChildProcess>();
@@ -158,12 +153,7 @@ export async function startControlPlane(
     await writeFile(kubeconfigPath, JSON.stringify(kubeconfig), { mode: 0o600 });
     const own = ['--kubeconfig', kubeconfigPath];
     await start('kube-controller-manager', [
-      ...[
-        ...own,
-        '--service-account-private-key-file',
-        'sa.key',
-        `--controllers=${['*', ...(options.controllers ?? [])].join(',')}`,
-      ],
+      ...[...own, '--service-account-private-key-file', 'sa.key', '--controllers=*'],
       ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
       ...['--leader-elect=false', '--secure-port', '0'],
     ]);
