@@ -67,7 +67,11 @@ function joinMaker(deps: StepDeps): (context: StepContext) => Promise<VmSpec['jo
   return async (context) => {
     const { joinToken } = deps;
     const token = joinToken.kind === 'static' ? joinToken.token : await bootstrapToken(context, joinToken.ttlMs);
-    const facts = await deps.cluster.joinFacts(context.signal);
+    const facts = await deps.cluster.joinFacts(context.signal).catch((error: unknown) => {
+      // k3s publishes none, and needs none: its own URL and token are in the configuration
+      if (joinToken.kind === 'static' && isBurstError(error, 'not_found')) return { endpoint: '', caCertHash: '' };
+      throw error;
+    });
     const rendered = deps.renderJoin({
       worker: context.run.workerName,
       size: context.data.size ?? '',
