@@ -8,6 +8,7 @@ import type {
   Freshness,
   LeaseOutcome,
   PermissionCheck,
+  SecondLock,
 } from '../ports/cluster.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -23,6 +24,7 @@ import { deleteNode, getNode, patchNode, type NodePatch, type NodeRef } from './
 import { checkPermissions } from './permissions.ts';
 import { deletePod, evictPod } from './pods.ts';
 import { type Log, Reflector, WATCH_TIMING, type WatchTiming } from './reflector.ts';
+import { secondLock } from './second-lock.ts';
 import { answerError } from './status.ts';
 
 export type ClusterOptions = {
@@ -36,8 +38,8 @@ export type ClusterOptions = {
   /** Longest wait for one answer, in ms of real time. */
   readonly requestTimeoutMs: number;
   readonly joinOverrides?: JoinOverrides;
-  /** Groups that a node gets by its bootstrap token (`auth-extra-groups`). */
-  readonly bootstrap: { readonly groups: readonly string[] };
+  /** Groups that a node gets by its bootstrap token (`auth-extra-groups`); without this, no tokens are made. */
+  readonly bootstrap?: { readonly groups: readonly string[] };
   readonly log: Log;
   /** Objects in one page of a listing; 500 as kubectl does. */
   readonly pageSize?: number;
@@ -237,7 +239,7 @@ class KubernetesCluster implements Cluster {
     token: NewToken,
     signal?: AbortSignal,
   ): Promise<{ readonly token: string; readonly uid: string }> {
-    return createBootstrapToken(this.#context, token, this.#options.bootstrap.groups, signal);
+    return createBootstrapToken(this.#context, token, this.#options.bootstrap?.groups ?? [], signal);
   }
 
   deleteBootstrapToken(token: TokenRef, signal?: AbortSignal): Promise<void> {
@@ -255,7 +257,13 @@ class KubernetesCluster implements Cluster {
   }
 
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]> {
-    return checkPermissions(this.#connection, this.name, this.#options.namespace, signal);
+    const { namespace, bootstrap } = this.#options;
+    const needs = { namespace, bootstrapTokens: bootstrap !== undefined };
+    return checkPermissions(this.#connection, this.name, needs, signal);
+  }
+
+  secondLock(label: { readonly key: string; readonly value: string }, signal?: AbortSignal): Promise<SecondLock> {
+    return secondLock(this.#connection, this.name, label, signal);
   }
 }
 

@@ -31,6 +31,9 @@ export type LeaseOutcome =
 
 export type PermissionCheck = { readonly what: string; readonly allowed: boolean; readonly reason: string };
 
+/** `unknown`: the cluster has only burst workers, so there is nothing to try it on. */
+export type SecondLock = 'in_force' | 'absent' | 'unknown';
+
 /**
  * Failures of every method: BurstError `unavailable` when the API server cannot be reached or did not answer in time
  * (the outcome of a change is then unknown), `denied` for 401/403, `conflict` for 409, else `internal`.
@@ -109,4 +112,6 @@ export interface Cluster {
 
   /** One SelfSubjectAccessReview for each thing that Burst does. */
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]>;
+  /** Whether the API server refuses these credentials a node without this label, whatever Burst itself checks. */
+  secondLock(label: { readonly key: string; readonly value: string }, signal?: AbortSignal): Promise<SecondLock>;
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type ClusterAdmin, createAdmin, type Raw, until } from '../contract/cluster-admin.ts';
+import { testCluster } from '../contract/cluster-setup.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { applyManifests, type Installation, install } from './installation.ts';
 
@@ -78,6 +79,13 @@ test('the policies say nothing wrong about types', async () => {
   for (const policy of policies.items) expect(policy.status.typeChecking).toEqual({});
 });
 
+test('`burst check` sees that the lock is there', async () => {
+  await admin.createNode('not-burst');
+  const cluster = testCluster(burst.server);
+  expect(await cluster.secondLock({ key: 'worker-type', value: 'burst' })).toBe('in_force');
+  await cluster.stop();
+});
+
 describe('nodes', () => {
   test('a burst worker may be cordoned, extended, labelled and removed', async () => {
     const name = await worker();
@@ -144,10 +152,20 @@ describe('nodes', () => {
       expect(refusal(await patch(name, body))).toMatch(/nothing else/);
   });
 
-  test('without its deadline a labelled node is not deleted', async () => {
+  test('a labelled node without a deadline is not deleted, unless it is a worker whose kubelet came with the label', async () => {
+    await admin.createNode('labelled', { labels: { ...KUBELETS, ...LABEL } });
+    expect(refusal(await remove('labelled'))).toMatch(/Burst may delete nodes of burst workers only/);
     const name = workerName();
-    await admin.createNode(name, { labels: LABEL });
-    expect(refusal(await remove(name))).toMatch(/Burst may delete nodes of burst workers only/);
+    await admin.createNode(name, { labels: { ...KUBELETS, ...LABEL } });
+    expect((await patch(`${name}?dryRun=All`, labelling)).status).toBe(200);
+    expect((await remove(name)).status).toBe(200);
+  });
+
+  test('a worker that somebody took the label off is out of reach for good', async () => {
+    const name = workerName();
+    await admin.createNode(name, { labels: KUBELETS, annotations: TTL });
+    for (const body of [labelling, cordon]) expect(refusal(await patch(name, body))).toMatch(/only onto a node/);
+    expect(refusal(await remove(name))).toMatch(/burst workers only/);
   });
 
   test('a node that is joining is labelled once, with its deadline; or removed', async () => {
@@ -327,6 +345,12 @@ describe('with components/maintenance', () => {
     expect(refusal(await remove('worker-9'))).toMatch(/burst workers only/);
     const back = { spec: { unschedulable: false }, metadata: { annotations: { 'burst/cordoned-by': null } } };
     expect((await patch('worker-9', back)).status).toBe(200);
+  });
+
+  test('the lock is still said to be in force', async () => {
+    const cluster = testCluster(burst.server);
+    expect(await cluster.secondLock({ key: 'worker-type', value: 'burst' })).toBe('in_force');
+    await cluster.stop();
   });
 
   test('a control-plane node, one with a protected name and the label of a burst worker stay as they were', async () => {

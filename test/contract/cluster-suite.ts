@@ -350,6 +350,14 @@ export function clusterContract(name: string, setup: () => Promise<ClusterSetup>
       expect(checks.filter((check) => !check.allowed)).toEqual([]);
     });
 
+    test('without the policies there is no second lock, and to ask changes nothing', async () => {
+      const name = fresh('node');
+      await admin.createNode(name);
+      expect(await cluster.secondLock({ key: 'worker-type', value: 'burst' })).toBe('absent');
+      const labels = (await cluster.getNode(name))?.labels ?? {};
+      expect(Object.keys(labels).filter((key) => key.startsWith('burst/'))).toEqual([]);
+    });
+
     describe('a bad network', () => {
       test('a cut connection is taken up again without missing anything', async () => {
         const node = fresh('node');

@@ -312,5 +312,6 @@ export class World {
     holdLease: async () =>
       this.rival === undefined ? { held: true } : { held: false, holder: this.rival, untilMs: undefined },
     checkPermissions: async () => [],
+    secondLock: async () => 'unknown',
   };
 }
