@@ -40,6 +40,13 @@ export async function whoAmI(send: Send) {
   return answer.status === 201 ? whoSchema.parse(answer.body).status.userInfo : answer.status;
 }
 
+/** Waits until the API server lets the sender in: it hears of a new bootstrap token a moment after it was made. */
+export const untilKnown = (send: Send) =>
+  until('the token lets in', async () => {
+    const who = await whoAmI(send);
+    return typeof who === 'number' ? undefined : who;
+  });
+
 /** Requests with a client certificate. */
 function withCertificate(plane: ControlPlane, cert: string, key: string): Send {
   return (method, path, body, contentType = 'application/json') =>
@@ -64,6 +71,7 @@ const signedSchema = z.object({ status: z.object({ certificate: z.string() }) })
 /** Asks with a bootstrap token for a kubelet's certificate. @returns the kubelet's own requests. */
 export async function kubeletOf(plane: ControlPlane, name: string, token: string): Promise<Send> {
   const bootstrap = createAdmin({ ...plane, token });
+  await untilKnown(bootstrap.send);
   const { request, key } = kubeletRequest(name);
   const made = await bootstrap.call('POST', '/apis/certificates.k8s.io/v1/certificatesigningrequests', {
     apiVersion: 'certificates.k8s.io/v1',
