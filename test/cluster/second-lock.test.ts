@@ -161,6 +161,17 @@ describe('nodes', () => {
     expect((await remove(name)).status).toBe(200);
   });
 
+  test('no node is made, by applying one either, and none gets a status', async () => {
+    const name = workerName();
+    const made = { apiVersion: 'v1', kind: 'Node', metadata: { name, ...labelling.metadata } };
+    const apply = `${name}?fieldManager=burst&force=true`;
+    expect((await burst.send('POST', '/api/v1/nodes', made)).status).toBe(403);
+    expect((await patch(apply, made, 'application/apply-patch+yaml')).status).toBe(403);
+    expect((await admin.send('GET', `/api/v1/nodes/${name}`)).status).toBe(404);
+    const present = await worker();
+    expect((await patch(`${present}/status`, { status: { phase: 'Running' } })).status).toBe(403);
+  });
+
   test('a worker that somebody took the label off is out of reach for good', async () => {
     const name = workerName();
     await admin.createNode(name, { labels: KUBELETS, annotations: TTL });
@@ -318,6 +329,43 @@ describe('bootstrap tokens', () => {
     for (const query of ['', '?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken', '?watch=1'])
       expect((await burst.send('GET', `${SECRETS}${query}`)).status).toBe(403);
     expect((await burst.send('DELETE', SECRETS)).status).toBe(403);
+  });
+});
+
+describe('with rights that somebody widened', () => {
+  beforeAll(async () => {
+    await admin.call('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'too-much' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'burst', namespace: 'burst' }],
+    });
+  });
+  afterAll(async () => {
+    await admin.call('DELETE', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/too-much');
+  });
+
+  test('the policies hold all the same', async () => {
+    const name = 'permanent-of-many';
+    await admin.createNode(name);
+    const made = { apiVersion: 'v1', kind: 'Node', metadata: { name: workerName(), ...labelling.metadata } };
+    await until('the rights are there', async () => (await burst.send('GET', '/api/v1/namespaces')).status === 200);
+    expect(refusal(await burst.send('POST', '/api/v1/nodes', made))).toMatch(/neither register nodes/);
+    expect(refusal(await patch(`${name}/status`, { status: { phase: 'Running' } }))).toMatch(
+      /speak for their kubelets/,
+    );
+    const raw = await admin.call('GET', `/api/v1/nodes/${name}`);
+    const labels = { ...((raw['metadata'] as Raw)['labels'] as Raw | undefined), ...LABEL };
+    const replaced = { ...raw, metadata: { ...(raw['metadata'] as Raw), labels } };
+    expect(refusal(await burst.send('PUT', `/api/v1/nodes/${name}`, replaced))).toMatch(/Burst may /);
+    const plain = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'widened' } };
+    expect(refusal(await burst.send('POST', '/api/v1/namespaces/default/secrets', plain))).toMatch(
+      /its own bootstrap tokens only/,
+    );
+    for (const path of ['/api/v1/nodes', '/api/v1/namespaces/kube-system/secrets'])
+      expect((await burst.send('DELETE', path)).status).toBeGreaterThan(399);
+    expect((await admin.send('GET', `/api/v1/nodes/${name}`)).status).toBe(200);
   });
 });
 
