@@ -25,7 +25,11 @@ afterAll(async () => plane?.stop());
 
 let serial = 0;
 /** A name of the shape that Burst gives. */
-const workerName = (): string => `burst-small-${'abcdefghij'.charAt((serial += 1) % 10)}aa${String((serial % 6) + 2)}a`;
+const workerName = (): string => {
+  serial += 1;
+  const letter = (index: number): string => 'abcdefghijklmnopqrstuvwxyz234567'.charAt(index % 32);
+  return `burst-small-${letter(serial / 32)}${letter(serial)}aaa`;
+};
 const patch = (name: string, body: unknown, type = MERGE) => burst.send('PATCH', `/api/v1/nodes/${name}`, body, type);
 const remove = (name: string) => burst.send('DELETE', `/api/v1/nodes/${name}`);
 const nodeSchema = z.object({
@@ -159,6 +163,17 @@ describe('nodes', () => {
     await admin.createNode(name, { labels: { ...KUBELETS, ...LABEL } });
     expect((await patch(`${name}?dryRun=All`, labelling)).status).toBe(200);
     expect((await remove(name)).status).toBe(200);
+  });
+
+  test('a node of which no times were noted does not count as joining', async () => {
+    const [never, wiped] = [workerName(), workerName()];
+    await admin.createNode(never);
+    await admin.createNode(wiped, { labels: KUBELETS });
+    await admin.patchNode(wiped, { metadata: { managedFields: [{}] } });
+    for (const name of [never, wiped]) {
+      expect(refusal(await patch(name, labelling))).toMatch(/only onto a node that is joining/);
+      expect(refusal(await remove(name))).toMatch(/burst workers only/);
+    }
   });
 
   test('no node is made, by applying one either, and none gets a status', async () => {
@@ -305,6 +320,10 @@ describe('bootstrap tokens', () => {
     ['other groups', { data: { 'auth-extra-groups': 'system:bootstrappers:admins' } }],
     ['another type', { type: 'Opaque' }],
     ['another name', { metadata: { name: 'token-abcdef' } }],
+    [
+      "somebody else's mark",
+      { metadata: { labels: { 'app.kubernetes.io/managed-by': 'others', 'burst/worker': 'burst-small-abcde' } } },
+    ],
     ['no mark of Burst', { metadata: { labels: { 'burst/worker': 'burst-small-abcde' } } }],
     [
       "a service account's token",
