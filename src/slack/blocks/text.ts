@@ -49,6 +49,12 @@ export const literal = (text: string): string =>
   escape(text)
     .replace(/(?<![\p{L}\p{N}])[*_~]+|[*_~]+(?![\p{L}\p{N}])|`/gu, (marks) => `<!date^00000000^{_}|${marks}>`)
     .replace(/^&gt;/, '\u00AD&gt;');
+/** A sentence of ours with foreign text in it: as `literal`, but what stands between backticks is code. */
+export const sentence = (text: string): string =>
+  text
+    .split(/(`[^`\n]+`)/)
+    .map((part, index) => (index % 2 === 1 ? escape(part) : literal(part)))
+    .join('');
 const oneLine = (text: string, max: number): string => clamp(text.replace(/\s+/g, ' ').trim(), max);
 /** Foreign text in a sentence: clamped, on one line, shown as it was typed. */
 export const foreign = (text: string, max = 200): string => literal(oneLine(text, max)) || '–';

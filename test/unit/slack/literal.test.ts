@@ -60,5 +60,7 @@ test('a reason, a failure and an error show what was typed', () => {
   expect(shown(message.text).text).toContain('*big* _load_');
   const error = errorMessage(new BurstError('not_found', 'There is no worker *x*.', { left: 'As _it_ was.' }));
   expect(shown(error.text)).toMatchObject({ text: expect.stringContaining('no worker *x*.\nAs _it_ was.') as string });
+  const named = errorMessage(new BurstError('invalid_input', 'There is no size `s_m_`, only *these*.'));
+  expect(shown(named.text)).toMatchObject({ text: expect.stringContaining('no size s_m_, only *these*.') as string });
   expect(shown(literal('one\ntwo')).text).toBe('one\ntwo');
 });
