@@ -1,5 +1,6 @@
 /** The four kinds of run as lists of steps, readable top to bottom, and what their end means for the books. */
 import type { Run, RunKind } from '../domain/operation.ts';
+import { stepTitle } from '../domain/steps.ts';
 import type { RunDefinition } from '../engine/index.ts';
 import type { NewOutbox, Schedule, ScheduleStatus, WorkerState } from '../ports/store.ts';
 import type { StepDeps } from './deps.ts';
@@ -29,7 +30,7 @@ function stuckAlert(run: Run): readonly NewOutbox[] {
         cluster: run.cluster,
         workerName: run.workerName,
         operationId: run.operationId,
-        text: `${run.workerName} is stuck at "${run.step}" and needs a person: ${run.failure?.message ?? run.progress}`,
+        text: `${run.workerName} is stuck at "${stepTitle(run.step)}" and needs a person: ${run.failure?.message ?? run.progress}`,
       },
     },
   ];

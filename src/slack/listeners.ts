@@ -12,6 +12,7 @@ import type { Home } from './home.ts';
 import { CALLBACKS } from './blocks/views.ts';
 import type { Ack, AnsweringApp } from './receiving.ts';
 import { createUnheard } from './unheard.ts';
+import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
 import { handleSubmit } from './submits.ts';
 
@@ -161,17 +162,21 @@ export function registerListeners(
     };
     await track(guard('action', reply, () => clicks(click, call)));
   });
-  // Changes of form fields arrive as actions too; the provision form adds up what is asked for as it is chosen.
+  // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
+  // says what it would do.
   app.action(/^(?!burst:)/, async ({ ack, body }) => {
     const view = fieldBody.safeParse(body).data?.view;
     if (view === undefined) return track(unheard(body, ack as Ack));
     await ack();
-    if (view.callback_id !== CALLBACKS.provision) return;
     const { id, hash, private_metadata: metadata, state } = view;
+    const refresh = async (): Promise<void> => {
+      if (view.callback_id === CALLBACKS.provision)
+        await refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services);
+      if (view.callback_id === CALLBACKS.destroy)
+        await refreshDestroy({ id, hash, metadata, values: state?.values }, view, services);
+    };
     await track(
-      refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services).catch((error: unknown) =>
-        log.info({ error: String(error) }, 'a form could not be brought up to date'),
-      ),
+      refresh().catch((error: unknown) => log.info({ error: String(error) }, 'a form could not be brought up to date')),
     );
   });
 
