@@ -96,14 +96,9 @@ async function look(
   action: (context: StepContext) => Promise<StepResult>,
   shutdown: AbortSignal,
 ): Promise<{ run: Run; result: StepResult | 'threw' } | 'lost'> {
-  const limit = new AbortController();
-  const done = new AbortController();
-  const signal = AbortSignal.any([limit.signal, shutdown]);
+  // That the network does not answer is no matter of the clock that deadlines go by, which may be moved.
+  const signal = AbortSignal.any([AbortSignal.timeout(deps.policy.stepTimeoutMs), shutdown]);
   const startedMs = deps.clock.now();
-  void deps.clock
-    .sleep(deps.policy.stepTimeoutMs, done.signal)
-    .then(() => limit.abort(new Error(`no answer within ${deps.policy.stepTimeoutMs} ms`)))
-    .catch(() => undefined);
   let current = run;
   const context: StepContext = {
     get run() {
@@ -141,8 +136,6 @@ async function look(
       return 'lost';
     }
     return handleThrow(deps, current, step, error);
-  } finally {
-    done.abort();
   }
 }
 
