@@ -2,7 +2,8 @@
  * Advances one claimed run. Invariants: every write is conditional on the run's generation; a step is journaled as started
  * before it acts; an outcome that is not known is looked at again, never taken for a failure; after the pivot only forward.
  */
-import { isBurstError } from '../domain/errors.ts';
+import { alertOf } from './alert.ts';
+import { isBurstError, messageOf } from '../domain/errors.ts';
 import { transition } from '../domain/operation.ts';
 import type { Actor, Failure, Operation, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
 import type { EnginePolicy } from '../domain/policy.ts';
@@ -224,23 +225,7 @@ async function settle(
 
 async function wait(deps: RunnerDeps, run: Run, result: Extract<StepResult, { kind: 'wait' }>): Promise<Run> {
   const changed = result.progress !== run.progress || result.blocked?.text !== run.blocked?.text;
-  const alert: NewOutbox[] =
-    result.alert === undefined
-      ? []
-      : [
-          {
-            key: `alert:${run.id}`,
-            notBeforeMs: 0,
-            channelId: undefined,
-            notice: {
-              kind: 'alert',
-              cluster: run.cluster,
-              workerName: run.workerName,
-              operationId: run.operationId,
-              text: result.alert,
-            },
-          },
-        ];
+  const alert = result.alert === undefined ? [] : [alertOf(run, `alert:${run.id}`, result.alert)];
   return write(deps, run, {
     patch: {
       nextLookAtMs: deps.clock.now() + Math.max(0, result.afterMs),
@@ -427,7 +412,7 @@ const merge = (data: RunData, more: Partial<RunData>): RunData => ({
 export function failureOf(error: unknown): Failure {
   if (isBurstError(error))
     return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  return { code: 'internal', message: messageOf(error) };
 }
 
 async function write(

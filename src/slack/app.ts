@@ -11,7 +11,7 @@ import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Log, Services } from './call.ts';
 import { clientOptions, createClients } from './clients.ts';
 import { createDelivery } from './delivery.ts';
@@ -61,8 +61,7 @@ function boltLogger(log: Log): Logger {
     setName: () => undefined,
   };
 }
-const words = (error: unknown): string =>
-  platformError(error) ?? (error instanceof Error ? error.message : String(error));
+const words = (error: unknown): string => platformError(error) ?? messageOf(error);
 
 /** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
 export function createSlackApp(options: SlackAppOptions): Chat {

@@ -9,7 +9,7 @@ import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Notice, OutboxRow, Store } from '../ports/store.ts';
 import type { Actor, Operation } from '../domain/operation.ts';
-import { isBurstError } from '../domain/errors.ts';
+import { isBurstError, messageOf } from '../domain/errors.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { alertMessage, warningMessage } from './blocks/notices.ts';
@@ -177,7 +177,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await store.outboxDelivered([row.id], clock.now());
       return;
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (error instanceof RateLimited) {
       log.info({ key: row.key, error: text }, 'waiting out a rate limit');
       await store.outboxFailed(row.id, error.untilMs, text);
@@ -214,7 +214,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       try {
         await once();
       } catch (error) {
-        trouble = error instanceof Error ? error.message : String(error);
+        trouble = messageOf(error);
         log.error({ error: trouble }, 'outbox could not be read');
       }
       if (again || stopping) continue;
