@@ -2,6 +2,7 @@
  * The composition root: configuration in, running app out, orderly stop. Invariant: the only place that knows every
  * adapter; a start that fails leaves nothing running.
  */
+import { messageOf } from './domain/errors.ts';
 import { enginePolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
 import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
@@ -170,11 +171,9 @@ async function readiness(
   const [database, provider, chat] = await Promise.all([
     store.probe().then(
       () => ({ ok: true, text: 'reads and writes' }),
-      (error: unknown) => ({ ok: false, text: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => ({ ok: false, text: messageOf(error) }),
     ),
-    vms
-      .health()
-      .catch((error: unknown) => ({ ok: false, text: error instanceof Error ? error.message : String(error) })),
+    vms.health().catch((error: unknown) => ({ ok: false, text: messageOf(error) })),
     slack.health(),
   ]);
   return [

@@ -1,5 +1,6 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
 import { safetyPolicy } from './config/index.ts';
+import { messageOf } from './domain/errors.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
 import type { SecondLock } from './ports/cluster.ts';
@@ -24,56 +25,69 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
   const parts = makeParts(options);
   const { config, clock, ids, log, cluster, vms } = parts;
   const results: Check[] = [];
-  const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+  /** Adds what `look` finds, or one line with the reason; then lets go of what was used. */
+  const part = async (
+    name: string,
+    look: () => Promise<readonly Check[]>,
+    done: () => Promise<void> = async () => undefined,
+  ): Promise<boolean> => {
+    try {
+      results.push(...(await look()));
+      return true;
+    } catch (error) {
+      results.push({ name, ok: false, text: messageOf(error) });
+      return false;
+    } finally {
+      await done();
+    }
+  };
   let store: Store | undefined;
-  try {
+  const open = await part('database', async () => {
     store = await openStore({ path: config.database.path, clock, ids });
     await store.probe();
-    results.push({ name: 'database', ok: true, text: config.database.path });
-    const deps = stepDeps(parts, store, await store.installationId());
-    const slack = makeSlack(parts, store, createOperations({ ...deps, submitted: () => undefined }));
-    results.push(...(await slack.check()).map((check) => ({ ...check, name: `slack: ${check.name}` })));
-  } catch (error) {
-    results.push({ name: store === undefined ? 'database' : 'slack', ok: false, text: text(error) });
-  } finally {
-    await store?.close();
-  }
-  try {
-    for (const permission of await cluster.checkPermissions())
-      results.push({
-        name: `cluster: ${permission.what}`,
-        ok: permission.allowed,
-        text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
-      });
-    results.push({ name: 'cluster: second lock', ...LOCKS[await cluster.secondLock(safetyPolicy(config).label)] });
-  } catch (error) {
-    results.push({ name: 'cluster', ok: false, text: text(error) });
-  } finally {
-    await cluster.stop();
-  }
-  try {
-    results.push({ name: 'vm server', ...(await vms.health()) });
-  } catch (error) {
-    results.push({ name: 'vm server', ok: false, text: text(error) });
-  } finally {
-    await vms.close();
-  }
+    return [{ name: 'database', ok: true, text: config.database.path }];
+  });
+  await part(
+    'slack',
+    async () => {
+      if (!open || store === undefined) return [];
+      const deps = stepDeps(parts, store, await store.installationId());
+      const slack = makeSlack(parts, store, createOperations({ ...deps, submitted: () => undefined }));
+      return (await slack.check()).map((check) => ({ ...check, name: `slack: ${check.name}` }));
+    },
+    async () => store?.close(),
+  );
+  await part(
+    'cluster',
+    async () => [
+      ...(await cluster.checkPermissions()).map(({ what, allowed, reason }) => ({
+        name: `cluster: ${what}`,
+        ok: allowed,
+        text: allowed ? 'allowed' : `refused: ${reason}`,
+      })),
+      { name: 'cluster: second lock', ...LOCKS[await cluster.secondLock(safetyPolicy(config).label)] },
+    ],
+    () => cluster.stop(),
+  );
+  await part(
+    'vm server',
+    async () => [{ name: 'vm server', ...(await vms.health()) }],
+    () => vms.close(),
+  );
   const { talos } = config.mcpServers;
-  if (talos.enabled && talos.endpoint !== undefined) {
-    try {
+  const { endpoint } = talos;
+  if (talos.enabled && endpoint !== undefined)
+    await part('talos server', async () => {
       const { server, missing } = await probeServer({
         name: 'talos',
-        connection: { kind: 'http', url: talos.endpoint, headers: {} },
+        connection: { kind: 'http', url: endpoint, headers: {} },
         tools: ['talos_reset'],
         clock,
         log,
         timeoutMs: config.mcpServers.proxmox.callTimeoutSeconds * 1000,
       });
       const ok = missing.length === 0;
-      results.push({ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` });
-    } catch (error) {
-      results.push({ name: 'talos server', ok: false, text: text(error) });
-    }
-  }
+      return [{ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` }];
+    });
   return results;
 }

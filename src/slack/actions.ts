@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Operation, OperationKind } from '../domain/operation.ts';
 import { BurstError } from '../domain/errors.ts';
+import { readMenuValue } from './blocks/menu.ts';
 import { actor, code, date } from './blocks/text.ts';
 import type { Call, Services } from './call.ts';
 import { requestOf } from './call.ts';
@@ -135,8 +136,10 @@ export function createClicks(services: Services): Clicks {
       }
       case 'worker': {
         if (verb !== '') return onWorker(verb, click.value, call);
-        const [chosen = '', name = ''] = click.value.split('|');
-        return onWorker(chosen, name, call);
+        const chosen = await readMenuValue(click.value, async () =>
+          (await operations.fleet()).workers.map((worker) => worker.name),
+        );
+        return onWorker(chosen.verb, chosen.name, call);
       }
       case 'op':
         return onOperation(verb, click.value, call);

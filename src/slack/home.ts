@@ -9,6 +9,7 @@ import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isBurstError } from '../domain/errors.ts';
 import type { Log } from './basics.ts';
+import { createLoop } from './loop.ts';
 import { homeView } from './blocks/home.ts';
 import type { HomeFacts, Listed } from './blocks/home.ts';
 import type { Clients } from './clients.ts';
@@ -53,9 +54,6 @@ export function createHome(options: HomeOptions): Home {
   const limits = createLimits(clock, retryAfterSeconds);
   const tabs = new Map<string, Tab>();
   let roundAtMs = clock.now();
-  let stopping = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const look = async (): Promise<World> => {
     const [fleet, recent] = await Promise.all([
@@ -103,18 +101,14 @@ export function createHome(options: HomeOptions): Home {
         log.warn({ userId, error: String(error) }, 'the home tab could not be published');
       }
   };
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      wake = new AbortController();
-      const { signal } = wake;
-      if (tabs.size === 0) {
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-        roundAtMs = clock.now();
-      } else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
-      if (stopping) return;
-      await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
-    }
-  };
+  const loop = createLoop(async (woken) => {
+    if (tabs.size === 0) {
+      await new Promise<void>((resolve) => woken.addEventListener('abort', () => resolve(), { once: true }));
+      roundAtMs = clock.now();
+    } else await clock.sleep(LOOK_EVERY_MS, woken).catch(() => undefined);
+    if (loop.stopping()) return;
+    await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
+  });
   return {
     async opened(userId) {
       const now = clock.now();
@@ -122,7 +116,7 @@ export function createHome(options: HomeOptions): Home {
       const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '' };
       tabs.delete(userId);
       tabs.set(userId, tab);
-      wake.abort(new Error('opened'));
+      loop.wake('opened');
       try {
         // Audits a refusal; what is shown is decided again when it is drawn.
         await gate.require({ by: { kind: 'slack', userId } }, 'viewer', 'home');
@@ -136,15 +130,7 @@ export function createHome(options: HomeOptions): Home {
       const tab = tabs.get(userId);
       if (tab !== undefined) tab.untilMs = clock.now() + OPEN_MS;
     },
-    start() {
-      stopping = false;
-      loop ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake.abort(new Error('stopped'));
-      await loop;
-      loop = undefined;
-    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
   };
 }

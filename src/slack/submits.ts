@@ -3,7 +3,7 @@ import type { ModalView } from '@slack/types';
 import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import { code, escape } from './blocks/text.ts';
+import { code, sentence } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
 import type { ProvisionTyped } from './blocks/provision.ts';
@@ -142,7 +142,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
                 workers,
                 who,
                 services,
-                `:warning: ${escape(error.message)} Nothing was destroyed. This is how it is now:`,
+                `:warning: ${sentence(error.message)} Nothing was destroyed. This is how it is now:`,
               )
             : undefined,
       );
