@@ -19,7 +19,9 @@ export function createQueries(
     async fleet(filter = {}) {
       const records = await present();
       const byName = new Map(records.map((record) => [record.name, record]));
-      const live = new Map((await store.liveRuns()).map((run) => [run.workerName, run]));
+      const live = new Map(
+        (await store.liveRuns()).filter((run) => run.cluster === cluster.name).map((run) => [run.workerName, run]),
+      );
       const nodes = cluster.cachedNodes().filter((node) => !isControlPlane(node));
       const names = new Set(nodes.map((node) => node.name));
       const workers = nodes

@@ -27,22 +27,31 @@ const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'
 /** With these a message whose record was lost in a crash is found again instead of posted twice. */
 const HISTORY_SCOPES = ['channels:history', 'groups:history', 'im:history', 'im:write'];
 
-export type SlackAppOptions = {
+/** The door to one cluster, and who may use it. */
+export type ClusterDoor = {
+  /** Its name; refusals are audited for it. */
+  readonly cluster?: string;
+  readonly operations: Operations;
+  readonly access: AccessPolicy;
+  readonly workers: WorkerPolicy;
+  /** Channels in which it is meant where nothing else says which. */
+  readonly defaultIn?: readonly string[];
+};
+
+/** The door itself is that of the one cluster, or of the default one among several. */
+export type SlackAppOptions = ClusterDoor & {
   readonly mode:
     | { readonly kind: 'socket'; readonly appToken: string; readonly botToken: string }
     | { readonly kind: 'http'; readonly botToken: string; readonly signingSecret: string; readonly port: number };
   /** Another Web API, ending with `/api/`. */
   readonly apiUrl?: string;
-  readonly operations: Operations;
   readonly store: Store;
-  readonly access: AccessPolicy;
-  readonly workers: WorkerPolicy;
   readonly defaultChannelId?: string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  /** The cluster that refusals are audited for. */
-  readonly cluster?: string;
+  /** The doors to the other clusters; with none, nothing that people see speaks of clusters. */
+  readonly others?: readonly ClusterDoor[];
 };
 
 function boltLogger(log: Log): Logger {
