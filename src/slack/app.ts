@@ -12,8 +12,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
 import { BurstError } from '../domain/errors.ts';
-import type { Log, Services } from './call.ts';
+import type { Log } from './call.ts';
 import { clientOptions, createClients } from './clients.ts';
+import type { Clients } from './clients.ts';
+import { createClusters, told } from './clusters.ts';
+import type { Clusters } from './clusters.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
@@ -21,6 +24,8 @@ import { createHome } from './home.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 
+/** The name of a cluster that was given none. */
+const UNNAMED = 'default';
 const STOP_WAIT_MS = 10_000;
 /** Without these Burst cannot work. */
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
@@ -72,6 +77,20 @@ function boltLogger(log: Log): Logger {
 const words = (error: unknown): string =>
   platformError(error) ?? (error instanceof Error ? error.message : String(error));
 
+/** What serves the requests for each cluster. */
+function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
+  const { store, clock, ids, log, defaultChannelId } = options;
+  const doors = [options, ...(options.others ?? [])];
+  const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
+    const gate = createGate({ clients, access, operations, store, clock, log, cluster });
+    return { cluster, clients, operations, store, access, workers, gate, clock, ids, log, defaultChannelId };
+  });
+  const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
+    defaultIn.map((id) => [id, cluster] as const),
+  );
+  return createClusters(each, new Map(channels));
+}
+
 /** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
 export function createSlackApp(options: SlackAppOptions): Chat {
   const { mode, log, clock } = options;
@@ -100,11 +119,18 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     extendedErrorHandler: true,
   });
   const clients = createClients(mode.botToken, logger, options.apiUrl);
-  const gate = createGate({ ...options, clients, cluster: options.cluster ?? 'default' });
-  const services: Services = { ...options, clients, gate, defaultChannelId: options.defaultChannelId };
+  const clusters = clustersOf(options, clients);
   const posting = createPosting({ ...options, clients });
-  const delivery = createDelivery({ ...options, posting, defaultChannelId: options.defaultChannelId });
-  const home = createHome({ ...options, clients, gate });
+  const delivery = createDelivery({
+    ...options,
+    posting,
+    defaultChannelId: options.defaultChannelId,
+    doorOf: (cluster) => {
+      const own = clusters.all.find((each) => each.cluster === cluster || !clusters.several);
+      return own && { ...own, shown: (message) => told(message, own) };
+    },
+  });
+  const home = createHome({ ...options, clients, doors: clusters.all });
   const inFlight = new Set<Promise<unknown>>();
   const track = <T>(work: Promise<T>): Promise<T> => {
     inFlight.add(work);
@@ -112,7 +138,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     work.then(done, done);
     return work;
   };
-  registerListeners(app, services, home, track);
+  registerListeners(app, clusters, home, track);
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
@@ -191,15 +217,17 @@ export function createSlackApp(options: SlackAppOptions): Chat {
           await new WebClient(mode.appToken, clientOptions(logger, options.apiUrl)).apps.connections.open({});
           return 'Socket Mode connections may be opened';
         });
-      if (Object.values(options.access.roles).some((role) => role.groups.length > 0))
+      const groups = [
+        ...new Set(clusters.all.flatMap(({ access }) => Object.values(access.roles).flatMap((role) => role.groups))),
+      ];
+      if (groups.length > 0)
         await trying('slack user groups', async () => {
           const known = (await clients.look.usergroups.list()).usergroups ?? [];
-          const wanted = [...new Set(Object.values(options.access.roles).flatMap((role) => role.groups))];
-          const missing = wanted.filter(
+          const missing = groups.filter(
             (group) => !known.some((item) => item.id === group || item.handle === group.replace(/^@/, '')),
           );
           if (missing.length > 0) throw new Error(`no such user group: ${missing.join(', ')}`);
-          return `${wanted.length} user groups found`;
+          return `${groups.length} user groups found`;
         });
       return checks;
     },

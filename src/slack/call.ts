@@ -6,13 +6,20 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clients } from './clients.ts';
+import type { Clusters } from './clusters.ts';
+import { shownIn } from './clusters.ts';
 import type { Gate } from './gate.ts';
 import type { Log, SlackActor } from './basics.ts';
 export type { Log, SlackActor } from './basics.ts';
 
 import type { Message } from './blocks/text.ts';
 
+/** What serves requests for one cluster. */
 export type Services = {
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** The way to the other clusters' services. */
+  readonly clusters: Clusters;
   readonly clients: Clients;
   readonly operations: Operations;
   readonly store: Store;
@@ -31,6 +38,8 @@ export type Call = {
   readonly triggerId: string;
   /** The same for every delivery of the same click or command. */
   readonly key: string;
+  /** The cluster that its answers name, when they do. */
+  readonly answersFor?: string;
   /** A private answer. */
   readonly reply: (message: Message) => Promise<void>;
   /** A private answer in place of the private message that was clicked, where that is possible. */
@@ -43,11 +52,14 @@ export async function openLoading(
   services: Services,
   loading: View,
 ): Promise<(view: View) => Promise<void>> {
-  const opened = await services.clients.open.views.open({ trigger_id: call.triggerId, view: loading });
+  const opened = await services.clients.open.views.open({
+    trigger_id: call.triggerId,
+    view: shownIn(loading, services),
+  });
   const id = opened.view?.id;
   return async (view) => {
     if (id === undefined) return;
-    await services.clients.reply.views.update({ view_id: id, view });
+    await services.clients.reply.views.update({ view_id: id, view: shownIn(view, services) });
   };
 }
 
