@@ -1,4 +1,5 @@
 /** What Burst knows of workers and operations. Invariant: reads only; what may be old says so. */
+import { BurstError, isBurstError } from '../domain/errors.ts';
 import { isControlPlane, NODE_KEYS } from '../domain/safety.ts';
 import { workerView } from '../domain/views.ts';
 import { resolveName } from './names.ts';
@@ -52,7 +53,17 @@ export function createQueries(
     async resolve(nameOrPart) {
       const recorded = (await present()).map((record) => record.name);
       const known = new Set([...cluster.cachedNodes().map((node) => node.name), ...recorded]);
-      return resolveName(nameOrPart, [...known].sort());
+      try {
+        return resolveName(nameOrPart, [...known].sort());
+      } catch (error) {
+        const freshness = cluster.freshness();
+        if (!isBurstError(error, 'not_found') || !freshness.stale) throw error;
+        throw new BurstError('not_found', error.message, {
+          hint: `The cluster is out of reach (${freshness.reason}): its nodes may not all be known.`,
+          suggestions: error.suggestions,
+          cause: error,
+        });
+      }
     },
 
     async details(name) {

@@ -6,8 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clients } from './clients.ts';
-import type { Clusters } from './clusters.ts';
-import { shownIn } from './clusters.ts';
+import { shownIn } from './blocks/clusters.ts';
 import type { Gate } from './gate.ts';
 import type { Log, SlackActor } from './basics.ts';
 export type { Log, SlackActor } from './basics.ts';
@@ -30,6 +29,26 @@ export type Services = {
   readonly ids: Ids;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
+};
+
+type Who = { readonly by: SlackActor; readonly channelId: string | undefined };
+/** The clusters, the ways to them, and which is meant. */
+export type Clusters = {
+  readonly several: boolean;
+  readonly names: readonly string[];
+  /** Of the default cluster first. */
+  readonly all: readonly Services[];
+  /** Where nothing says which; `byChannel` when this is the channel's own. */
+  meant(channelId: string | undefined): { readonly name: string; readonly byChannel: boolean };
+  /** @throws BurstError `not_found` when there is no such cluster (any more). */
+  of(name: string): Services;
+  /** Those that this person may look at. */
+  seenBy(who: Who): Promise<readonly Services[]>;
+  /**
+   * The cluster in which all of these workers are, by their names or unique parts.
+   * @throws BurstError `ambiguous`, `not_found` or `invalid_input`, with `NAME on CLUSTER` as suggestions.
+   */
+  withWorkers(names: readonly string[], who: Who): Promise<string>;
 };
 
 export type Call = {

@@ -3,30 +3,8 @@
  * look at is not named to them; a name that is in several clusters is asked about, never guessed.
  */
 import { BurstError, isBurstError } from '../domain/errors.ts';
-import { messageIn, viewIn } from './blocks/clusters.ts';
-import type { ModalView, View } from '@slack/types';
-import type { Message } from './blocks/text.ts';
-import type { Call, Services, SlackActor } from './call.ts';
-
-type Who = { readonly by: SlackActor; readonly channelId: string | undefined };
-
-export type Clusters = {
-  readonly several: boolean;
-  readonly names: readonly string[];
-  /** Of the default cluster first. */
-  readonly all: readonly Services[];
-  /** Where nothing says which; `byChannel` when this is the channel's own. */
-  meant(channelId: string | undefined): { readonly name: string; readonly byChannel: boolean };
-  /** @throws BurstError `not_found` when there is no such cluster (any more). */
-  of(name: string): Services;
-  /** Those that this person may look at. */
-  seenBy(who: Who): Promise<readonly Services[]>;
-  /**
-   * The cluster in which all of these workers are, by their names or unique parts.
-   * @throws BurstError `ambiguous`, `not_found` or `invalid_input`, with `NAME on CLUSTER` as suggestions.
-   */
-  withWorkers(names: readonly string[], who: Who): Promise<string>;
-};
+import { told } from './blocks/clusters.ts';
+import type { Call, Clusters, Services } from './call.ts';
 
 type Found = { readonly cluster: string; readonly worker: string | undefined; readonly candidates: readonly string[] };
 
@@ -135,13 +113,6 @@ async function nearIn({ operations, cluster }: Services, asked: string): Promise
     return isBurstError(error) ? error.suggestions.map((name) => `${name} on ${cluster}`) : [];
   }
 }
-
-/** The message as it is shown where there are several clusters. */
-export const told = (message: Message, { cluster, clusters }: Pick<Services, 'cluster' | 'clusters'>): Message =>
-  clusters.several ? messageIn(message, cluster) : message;
-/** The view as it is shown where there are several clusters. */
-export const shownIn = <V extends View | ModalView>(view: V, of: Pick<Services, 'cluster' | 'clusters'>): V =>
-  of.clusters.several ? viewIn(view, of.cluster) : view;
 
 /** The call with answers that name the cluster. */
 export const callIn = (call: Call, services: Services): Call =>

@@ -3,6 +3,7 @@ import type { ModalView } from '@slack/types';
 import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
+import { shownIn } from './blocks/clusters.ts';
 import { code, escape } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
@@ -11,7 +12,6 @@ import { CALLBACKS, extendView, messageView, noteView } from './blocks/views.ts'
 import { hoursOf, provisionTyped, readForm } from './forms.ts';
 import type { Form } from './forms.ts';
 import type { Services, SlackActor } from './call.ts';
-import { shownIn } from './clusters.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
 

@@ -75,3 +75,12 @@ export function viewIn<V extends View>(view: V, cluster: string): V {
     private_metadata: JSON.stringify({ ...carried, cluster }),
   };
 }
+
+/** What serves requests for one cluster, as far as it matters here. */
+type Scope = { readonly cluster: string; readonly clusters: { readonly several: boolean } };
+/** The message as it is shown where there are several clusters. */
+export const told = (message: Message, { cluster, clusters }: Scope): Message =>
+  clusters.several ? messageIn(message, cluster) : message;
+/** The view as it is shown where there are several clusters. */
+export const shownIn = <V extends View>(view: V, of: Scope): V =>
+  of.clusters.several ? viewIn(view, of.cluster) : view;

@@ -2,7 +2,7 @@ import { BurstError } from '../../domain/errors.ts';
 import { nearest } from '../nearest.ts';
 import { code, section } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
-import type { Clusters } from '../clusters.ts';
+import type { Clusters } from '../call.ts';
 import type { Command } from './types.ts';
 
 /** Makes `help` from the registry it belongs to. */

@@ -9,7 +9,7 @@ import { messageView, noteView } from '../blocks/views.ts';
 import { openLoading, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
 import { provisionTyped, readForm } from '../forms.ts';
-import { shownIn } from '../clusters.ts';
+import { shownIn } from '../blocks/clusters.ts';
 import { nearest } from '../nearest.ts';
 import type { Command } from './types.ts';
 
