@@ -1,6 +1,6 @@
 /**
  * Which cluster a request is for. Invariants: with one cluster nothing is said of clusters; a cluster that a person may not
- * look at is not named to them; a name that is in several clusters is asked about, never guessed.
+ * look at is neither shown to them nor searched for them; a name that is in several clusters is asked about, never guessed.
  */
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import { told } from './blocks/clusters.ts';
