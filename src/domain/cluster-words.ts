@@ -11,7 +11,7 @@ export type ClusterWords = {
 };
 
 /** Quoted text is one word: what stands in it names no cluster. */
-const tokensOf = (text: string): readonly string[] => text.match(/"[^"]*"|“[^”]*”|\S+/g) ?? [];
+const tokensOf = (text: string): readonly string[] => text.match(/"[^"]*"(?=\s|$)|“[^”]*”(?=\s|$)|\S+/g) ?? [];
 const nameIn = (token: string): string => token.replace(/^[`'*]+|[`'*,.;]+$/g, '').toLowerCase();
 
 /**
@@ -33,7 +33,16 @@ export function takeCluster(
     if (token.toLowerCase() !== 'on' || taken.has(at)) continue;
     const next = tokens[at + 1];
     const name = next === undefined ? '' : nameIn(next);
+    const before = tokens
+      .slice(0, at)
+      .filter((_, index) => !taken.has(index))
+      .join(' ');
+    const first = clusters.find((known) => known !== ALL_CLUSTERS) ?? '';
+    const inText = isFree?.(before, clusters.includes(name) && name !== ALL_CLUSTERS ? name : first) === true;
+    const last = at + 2 >= tokens.length;
     if (!clusters.includes(name)) {
+      if (name === ALL_CLUSTERS && (!inText || last))
+        return { ok: false, text: `This is done in one cluster at a time, not \`on all\`; ${there}` };
       const near = name === '' ? undefined : nearest(name, clusters);
       if (isFree !== undefined && near === undefined) continue;
       if (name === '') return { ok: false, text: `On which cluster? ${there.replace('t', 'T')}` };
@@ -45,8 +54,7 @@ export function takeCluster(
           : { suggestion: tokens.map((other, index) => (index === at + 1 ? near : other)).join(' ') }),
       };
     }
-    const before = tokens.slice(0, at).filter((_, index) => !taken.has(index));
-    if (isFree?.(before.join(' '), name) === true && at + 2 < tokens.length)
+    if (inText && !last)
       return {
         ok: false,
         text: `Whether \`on ${name}\` is the cluster or belongs to the text around it is not clear; put it first or last, or the text in quotes`,

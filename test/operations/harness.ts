@@ -156,7 +156,9 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
           faults.dead = false;
           engine = boot();
         }
-        const live = (await real.liveRuns()).filter((run) => run.state !== 'stuck');
+        const live = (await deps.store.liveRuns()).filter(
+          (run) => run.state !== 'stuck' && run.cluster === deps.cluster.name,
+        );
         if (live.length === 0 || clock.now() > untilMs) return;
         const dueMs = Math.min(
           ...live.map((run) =>

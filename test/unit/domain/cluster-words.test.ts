@@ -27,6 +27,7 @@ test.each([
   ['2 small 4h for the sale on friday', '2 small 4h for the sale on friday', undefined],
   ['2 small 4h "what goes on east of here" on west-2', '2 small 4h "what goes on east of here"', 'west-2'],
   ['2 small 4h go on', '2 small 4h go on', undefined],
+  ['2 small 4h test on all shops', '2 small 4h test on all shops', undefined],
 ])('with a reason: %j', (text, rest, cluster) =>
   expect(takeCluster(text, clusters, nearest, provision)).toEqual({ ok: true, value: { rest, cluster } }),
 );
@@ -36,6 +37,8 @@ test.each([
   ['burst on eats', undefined, 'burst on east', /no cluster `eats`; there are east, west-2/],
   ['burst on moon', undefined, undefined, /no cluster `moon`/],
   ['a on east on west-2', undefined, undefined, /two clusters/],
+  ['2 small on all', provision, undefined, /one cluster at a time/],
+  ['abcde on all', undefined, undefined, /one cluster at a time/],
   ['2 small on eats 4h test', provision, '2 small on east 4h test', /no cluster `eats`/],
   ['2 small 4h relies on east coast data', provision, 'on east 2 small 4h relies coast data', /is not clear/],
 ] as const)('%j is asked about', (text, isFree, suggestion, says) => {
