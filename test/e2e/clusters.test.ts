@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
 import type { Person } from './support/person.ts';
+import { checkApp } from '../../src/check.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { freePort } from './support/http.ts';
 import { CHANNEL, MINUTE_MS, operationIn, runApp, startWorld } from './support/world.ts';
 import type { Tree, World } from './support/world.ts';
 
@@ -79,7 +82,9 @@ describe('two clusters', () => {
   });
 
   it('one whose API server is away holds up no other: workers come and go there, and lists say what is old', async () => {
-    const world = await twoClusters();
+    const two = await twoClusters();
+    const port = await freePort();
+    const world = { ...two, file: { ...two.file, monitoring: { enabled: true, port } } };
     const app = await runApp(world);
     const { olga } = world;
     await done(world, olga, 'provision small 24h on west');
@@ -101,6 +106,11 @@ describe('two clusters', () => {
     const checks = await app.checks();
     expect(checks.find(({ name }) => name === 'cluster west')).toMatchObject({ ok: false, bearable: true });
     expect(checks.filter(({ ok, bearable }) => !ok && bearable !== true)).toEqual([]);
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(metrics).toMatch(/^burst_cache_stale_seconds\{cluster="east"\} 0$/m);
+    expect(metrics).toMatch(/^burst_cache_stale_seconds\{cluster="west"\} [1-9]/m);
+    expect(metrics).toMatch(/^burst_live_runs\{cluster="west"\} 2$/m);
 
     // the deadline of the one that can be reached is kept meanwhile; that of the other once it is back
     world.skip(24 * 60 * MINUTE_MS + MINUTE_MS);
@@ -131,6 +141,17 @@ describe('two clusters', () => {
     );
     await done(world, olga, 'provision small 24h on west');
     expect(await burstIn(world, 'west')).toHaveLength(1);
+  });
+
+  it('a check tells of each cluster’s servers in a line, the unfit ones too', async () => {
+    const world = await twoClusters();
+    writeFileSync(join(world.folder, 'west.kubeconfig'), 'nothing: [');
+    const config = loadConfig({ path: 'e2e', env: {}, readFile: () => JSON.stringify(world.file) });
+    const checks = await checkApp({ config, clock: world.sandbox.clock });
+    const lines = checks
+      .filter(({ name }) => /east|west/.test(name))
+      .map(({ name, ok }) => `${ok ? 'ok' : 'FAIL'} ${name}`);
+    expect(lines).toEqual(['ok cluster east', 'ok vm server east', 'FAIL cluster west', 'ok vm server west']);
   });
 
   it('who may use one need not be able to use the other', async () => {
