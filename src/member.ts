@@ -17,6 +17,8 @@ import { createReaper, scheduleReaper } from './reaper/index.ts';
 
 /** One cluster's server that says nothing within this time is told as unfit, ms. */
 const HEALTH_MS = 3_000;
+/** What is under way at a stop has this long to end by itself before its servers are let go of, ms. */
+const STOP_MS = 5_000;
 /** The first reaping waits this long for the caches, ms. */
 const FILL_MS = 2_000;
 
@@ -91,6 +93,11 @@ export function createMember(options: MemberOptions): Member {
     ticked: (outcome, tookMs) => metrics.reaperTicked({ cluster: name, outcome }, tookMs),
     poke,
   });
+  const letGo = async (): Promise<void> => {
+    starting.abort(new Error('shutting down'));
+    await cluster.stop();
+    await vms.close();
+  };
   wakeOnChange(cluster, store, clock, () => engine.wake(), log);
   gauge(metrics, cluster, store, operations, clock);
   return {
@@ -111,16 +118,24 @@ export function createMember(options: MemberOptions): Member {
       log.info({ cluster: name }, 'Burst looks after this cluster');
     },
     async stop() {
-      for (const close of closers.splice(0).reverse())
-        await close().catch((error: unknown) =>
-          log.error({ cluster: name, err: error }, 'a part did not stop cleanly'),
-        );
+      const ending = Promise.all(
+        closers
+          .splice(0)
+          .map((close) =>
+            close().catch((error: unknown) => log.error({ cluster: name, err: error }, 'a part did not stop cleanly')),
+          ),
+      );
+      const ended = new AbortController();
+      const late = clock.sleep(STOP_MS, ended.signal).then(
+        () => true,
+        () => false,
+      );
+      // whatever waits for an answer still gets none any more, and is looked at again at the next start
+      if (await Promise.race([ending.then(() => false), late])) await letGo();
+      ended.abort();
+      await ending;
     },
-    async close() {
-      starting.abort(new Error('shutting down'));
-      await cluster.stop();
-      await vms.close();
-    },
+    close: letGo,
     async checks() {
       const freshness = cluster.freshness();
       const provider = await soon(vms.health(), clock);

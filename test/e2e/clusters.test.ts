@@ -1,5 +1,7 @@
 /** Two clusters, each with a VM server of its own, and one of them in trouble. */
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buttons, shown } from './support/person.ts';
@@ -141,6 +143,33 @@ describe('two clusters', () => {
     );
     await done(world, olga, 'provision small 24h on west');
     expect(await burstIn(world, 'west')).toHaveLength(1);
+  });
+
+  it('one whose servers accept connections and never answer holds up no other either', async () => {
+    const deaf = createServer(() => undefined);
+    await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+    const { port } = deaf.address() as AddressInfo;
+    const endpoint = `http://127.0.0.1:${port}/mcp`;
+    const two = await twoClusters({ west: { mcp_servers: { proxmox: { endpoint, call_timeout_seconds: 4 } } } });
+    two.finished(() => void deaf.close());
+    const [, west] = two.sandbox.clusters;
+    const text = west?.kubernetes.kubeconfig.replace(/server: .*/, `server: http://127.0.0.1:${port}`) ?? '';
+    writeFileSync(join(two.folder, 'west.kubeconfig'), text);
+    // as many as would fill every slot, if they were shared
+    const file = {
+      ...two.file,
+      engine: { poll_seconds: 1, max_steps_at_once: 2, step_timeout_seconds: 3600, claim_seconds: 7200 },
+    };
+    const world = { ...two, file };
+    const app = await runApp(world);
+    const { olga } = world;
+    await olga.asks('/burst provision 4 small 24h on west');
+    await done(world, olga, 'provision 2 small 24h on east');
+    expect(await burstIn(world, 'east')).toHaveLength(2);
+    expect(shown(await olga.asks('/burst list on all'))).toMatch(/\*west\*: .*out of reach/);
+    const checks = await app.checks();
+    expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['cluster west', 'vm-server west']);
+    expect(checks.every(({ ok, bearable }) => ok || bearable === true)).toBe(true);
   });
 
   it('a check tells of each cluster’s servers in a line, the unfit ones too', async () => {
