@@ -110,6 +110,7 @@ export async function createHarness(
   const boot = (): Engine =>
     createEngine({
       ...deps,
+      clusterName: deps.cluster.name,
       policy,
       definitions: runDefinitions(deps),
       owner: `process-${(processes += 1)}`,
@@ -119,10 +120,10 @@ export async function createHarness(
   let engine = boot();
   const operations = createOperations(deps);
   const reaper = createReaper({
-    store,
-    cluster: world.cluster,
+    store: deps.store,
+    cluster: deps.cluster,
     clock,
-    vms: world.provider,
+    vms: deps.vms,
     policy: {
       warnBeforeMs: [2 * HOUR, 30 * MINUTE],
       maxRemovalsAtOnce: 3,
@@ -159,7 +160,9 @@ export async function createHarness(
           faults.dead = false;
           engine = boot();
         }
-        const live = (await real.liveRuns()).filter((run) => run.state !== 'stuck');
+        const live = (await deps.store.liveRuns()).filter(
+          (run) => run.state !== 'stuck' && run.cluster === deps.cluster.name,
+        );
         if (live.length === 0 || clock.now() > untilMs) return;
         const dueMs = Math.min(
           ...live.map((run) =>
