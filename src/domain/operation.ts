@@ -74,6 +74,8 @@ export type RunData = {
   readonly extraDrainMs?: number;
   readonly podsToMove?: number;
   readonly podsMoved?: number;
+  /** VolumeAttachments that had not gone within the time limit when the removal went on. */
+  readonly volumesLeft?: number;
   /** What people were told a blocked removal waits for. */
   readonly toldOf?: string;
 };

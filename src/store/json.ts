@@ -37,6 +37,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
+  volumesLeft: number.exactOptional(),
   toldOf: z.string().exactOptional(),
 });
 

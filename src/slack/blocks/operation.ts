@@ -96,7 +96,7 @@ function blockedText(run: Run, nowMs: number): string {
       ? foreign(blocked.text, 500)
       : budget === undefined
         ? `pod ${code(pod)}: ${foreign(blocked.text, 500)}`
-        : `pod ${code(pod)} is held by the PodDisruptionBudget ${code(budget)}${numbers === undefined ? '' : ` (${foreign(numbers)})`}`;
+        : `pod ${code(pod)} is held by the PodDisruptionBudget${budget.includes(', ') ? 's' : ''} ${code(budget)}${numbers === undefined ? '' : ` (${foreign(numbers)})`}`;
   const outlook = blocked.never
     ? '*It cannot finish by itself*: change the budget or the workload, cancel, or let an admin force it.'
     : '*Slow*: it may still finish by itself.';
