@@ -2,7 +2,7 @@
  * The composition root: configuration in, running app out, orderly stop. Invariant: the only place that knows every
  * adapter; a start that fails leaves nothing running.
  */
-import { enginePolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import { enginePolicy, healthPolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
 import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
 import { createMetrics, startMonitoring } from './observability/index.ts';
@@ -86,6 +86,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       cluster,
       clock,
       policy: reaperPolicy(config),
+      health: healthPolicy(config),
       safety: deps.safety,
       log,
       upkeep: operations,

@@ -24,13 +24,14 @@ export type WorldServerOptions = {
 };
 export type WorldServer = { readonly url: string; close(): Promise<void> };
 
-const faultNames = ['clone_fails', 'never_joins', 'pdb_blocks', 'locked', 'api_down'] as const;
+const faultNames = ['clone_fails', 'never_joins', 'pdb_blocks', 'locked', 'kubelet_down', 'api_down'] as const;
 type FaultName = (typeof faultNames)[number];
 const faultLabels: Record<FaultName, string> = {
   clone_fails: 'Clone fails',
   never_joins: 'VM never joins',
   pdb_blocks: 'PodDisruptionBudget blocks',
   locked: 'Proxmox locked',
+  kubelet_down: 'Kubelet of a burst worker down',
   api_down: 'API server down',
 };
 
@@ -72,7 +73,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     faults: faultNames.map((name) => ({ name, label: faultLabels[name], on: faults.get(name) === true })),
   });
   const setFault = (name: FaultName, on: boolean): void => {
-    if (name === 'api_down' || name === 'pdb_blocks') kubernetes.setFault(name, on);
+    if (name === 'api_down' || name === 'pdb_blocks' || name === 'kubelet_down') kubernetes.setFault(name, on);
     else proxmox.setFault(name, on);
     faults.set(name, on);
     announce('world');

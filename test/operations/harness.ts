@@ -2,6 +2,7 @@
 import { createEngine } from '../../src/engine/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../../src/operations/index.ts';
+import type { HealthPolicy } from '../../src/domain/policy.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
 import { createReaper } from '../../src/reaper/index.ts';
 import type { Ids } from '../../src/ports/ids.ts';
@@ -36,7 +37,10 @@ function countingIds(): Ids {
 export type Harness = Awaited<ReturnType<typeof createHarness>>;
 
 /** `change` may alter the policies. */
-export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps) {
+export async function createHarness(
+  change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps,
+  health: Partial<HealthPolicy> = {},
+) {
   const clock = manualClock();
   const ids = countingIds();
   const faults = new Faults();
@@ -126,6 +130,7 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
       sweepEveryMs: 2 * MINUTE,
       sweepGraceMs: 30_000,
     },
+    health: { notReadyMs: 10 * MINUTE, autoRepair: false, maxUnhealthyPercent: 20, ...health },
     safety: deps.safety,
     ownerTag: deps.ownerTag,
     log: silent,

@@ -47,7 +47,8 @@ function succeeded(operation: Operation, run: Run, facts: RunFacts, nowMs: numbe
       ? []
       : [`:warning: ${count(left, 'volume')} did not detach within the time limit; the drain went on without them`];
   const vm = vmText(run, facts);
-  switch (operation.kind) {
+  const kind = operation.kind !== 'repair' ? operation.kind : run.kind === 'add-worker' ? 'provision' : 'destroy';
+  switch (kind) {
     case 'provision':
       return [
         `${vm === '' ? '' : `${vm}, `}node ${code(run.workerName)}${facts.addresses === undefined || facts.addresses.length === 0 ? '' : `, ${facts.addresses.slice(0, 4).map(code).join(', ')}`}`,
