@@ -124,24 +124,40 @@ const cordoned = async (name: string) => (await cluster.getNode(name))?.unschedu
 test('a budget that allows none with all healthy: named with its numbers; the time limit ends it, and the node is free', async () => {
   await place('never');
   const labels = { app: 'never' };
-  await admin.createPod('never', 'web-1', 'never', { labels });
+  await admin.call('POST', '/apis/apps/v1/namespaces/never/deployments', {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { nodeName: 'never', containers: [{ name: 'web', image: 'example.com/web' }] },
+      },
+    },
+  });
+  const name = await until('its pod runs', async () => {
+    const [pod] = await cluster.listPodsOnNode('never');
+    return pod?.phase === 'Running' ? pod.name : undefined;
+  });
   await admin.createBudget(
     'never',
     'all',
-    { minAvailable: 1, selector: { matchLabels: labels } },
+    { maxUnavailable: 0, selector: { matchLabels: labels } },
     (status) => status['currentHealthy'] === 1,
   );
   const id = await drain('never');
   expect(await blockedOf(id)).toMatchObject({
-    pod: 'never/web-1',
+    pod: `never/${name}`,
     budget: 'never/all',
     numbers: '1 of 1 healthy, 1 needed, 0 may go',
     never: true,
   });
   const run = await ended(id);
-  expect(run.failure?.message).toMatch(/blocked .*never\/web-1 .*never\/all/);
+  expect(run.failure?.message).toMatch(/blocked .*never\/web-.*never\/all/);
   expect(await cordoned('never')).toBe(false);
-  expect(await admin.podExists('never', 'web-1')).toBe(true);
+  expect(await admin.podExists('never', name)).toBe(true);
 });
 
 test('a pod that two budgets cover is blocked, with both named; a cancel uncordons', async () => {
