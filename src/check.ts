@@ -1,11 +1,23 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
+import { safetyPolicy } from './config/index.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
+import type { SecondLock } from './ports/cluster.ts';
 import type { Store } from './ports/store.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions } from './parts.ts';
 import { openStore } from './store/index.ts';
 import { probeServer } from './vm/index.ts';
+
+/** It is recommended, not needed: a cluster before Kubernetes 1.30 has no such policies. */
+const LOCKS: Readonly<Record<SecondLock, Pick<Check, 'ok' | 'text'>>> = {
+  in_force: { ok: true, text: 'in force' },
+  absent: {
+    ok: true,
+    text: 'NOT in force: the cluster lets this account touch nodes that are no burst workers (manifests/kubernetes/admission-policy.yaml)',
+  },
+  unknown: { ok: true, text: 'not known: there is no node but burst workers' },
+};
 
 /** `burst check`: what is fit for work and what is not, one line each; changes nothing. */
 export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
@@ -33,6 +45,7 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
         ok: permission.allowed,
         text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
       });
+    results.push({ name: 'cluster: second lock', ...LOCKS[await cluster.secondLock(safetyPolicy(config).label)] });
   } catch (error) {
     results.push({ name: 'cluster', ok: false, text: text(error) });
   } finally {

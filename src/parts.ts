@@ -64,7 +64,7 @@ export function makeParts({ config, clock = systemClock, kubeconfig }: AppOption
       ...(join.endpoint === undefined ? {} : { endpoint: join.endpoint }),
       ...(join.caCertHash === undefined ? {} : { caCertHash: join.caCertHash }),
     },
-    bootstrap: { groups: join.tokenGroups },
+    ...(join.method === 'kubeadm' ? { bootstrap: { groups: join.tokenGroups } } : {}),
     neededAnnotations: [config.burstWorkers.ttlAnnotation],
     log,
   });

@@ -130,6 +130,16 @@ export type RunWrite = {
   readonly nowMs: number;
 };
 
+/** A bootstrap token that was asked for, without its secret; recorded before the call that makes it. */
+export type TokenRecord = {
+  readonly cluster: string;
+  readonly id: string;
+  readonly workerName: string;
+  /** Of its Secret; undefined while it is not known whether that was made. */
+  readonly uid: string | undefined;
+  readonly expiresAtMs: number;
+};
+
 export type OperationFilter = {
   readonly cluster?: string;
   readonly states?: readonly OperationState[];
@@ -224,6 +234,16 @@ export interface Store {
     readonly outbox: NewOutbox;
     readonly audit: readonly NewAudit[];
   }): Promise<boolean>;
+
+  /** Records a bootstrap token, or its UID once it was made. */
+  saveToken(token: TokenRecord): Promise<void>;
+  /** Those of one worker, those that expired before a moment, or all of a cluster; the oldest first. */
+  listTokens(filter: {
+    readonly cluster: string;
+    readonly workerName?: string;
+    readonly expiredAtMs?: number;
+  }): Promise<readonly TokenRecord[]>;
+  forgetToken(cluster: string, id: string): Promise<void>;
 
   /** Times that workers were not Ready and that have not ended, earliest first. */
   openEpisodes(cluster: string): Promise<readonly HealthEpisode[]>;

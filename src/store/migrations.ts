@@ -165,6 +165,20 @@ alter table workers add column owner_tag text not null default '';
 update workers set owner_tag = 'burst-' || coalesce((select value from meta where key = 'installation_id'), '');
 `;
 
+/** Their Secrets are found by these rows: Burst may not read Secrets. */
+const bootstrapTokens = `
+create table bootstrap_tokens (
+  cluster text not null,
+  id text not null,
+  worker_name text not null,
+  uid text,
+  expires_at_ms integer not null,
+  primary key (cluster, id)
+) strict, without rowid;
+create index bootstrap_tokens_by_worker on bootstrap_tokens (cluster, worker_name);
+create index bootstrap_tokens_by_expiry on bootstrap_tokens (cluster, expires_at_ms);
+`;
+
 /** Times that workers were not Ready; `repair` and `health` join the kinds that the two tables check. */
 const health = `
 create table health_episodes (
@@ -227,5 +241,6 @@ create index outbox_open on outbox (key, id) where delivered_at_ms is null;
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
   { name: 'ownership tag of each worker', sql: ownerTags },
+  { name: 'bootstrap tokens', sql: bootstrapTokens },
   { name: 'health of workers, and their repair', sql: health },
 ];

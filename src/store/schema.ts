@@ -115,6 +115,14 @@ export type AuditTable = {
   details: string | null;
 };
 
+export type BootstrapTokensTable = {
+  cluster: string;
+  id: string;
+  worker_name: string;
+  uid: string | null;
+  expires_at_ms: number;
+};
+
 export type HealthTable = {
   cluster: string;
   worker_name: string;
@@ -138,4 +146,5 @@ export type Tables = {
   messages: MessagesTable;
   actions: ActionsTable;
   audit: AuditTable;
+  bootstrap_tokens: BootstrapTokensTable;
 };

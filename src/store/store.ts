@@ -11,6 +11,7 @@ import * as health from './health.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
+import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
 const INSTALLATION = 'installation_id';
@@ -136,6 +137,9 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
       return given;
     },
 
+    saveToken: (token) => write((writer) => tokens.saveToken(writer, token)),
+    listTokens: async (filter) => read((reader) => tokens.listTokens(reader, filter)),
+    forgetToken: (cluster, id) => write((writer) => tokens.forgetToken(writer, cluster, id)),
     openEpisodes: async (cluster) => read((reader) => health.openEpisodes(reader, cluster)),
     getEpisode: async (cluster, name, sinceMs) => read((reader) => health.getEpisode(reader, cluster, name, sinceMs)),
     saveEpisode: (episode, notice, row) =>
