@@ -2,7 +2,7 @@
  * One cluster at work: its operations, engine, reaper and caches. Invariant: it shares the store, the clock and the log
  * with the other clusters and nothing else, so that one that hangs or is away holds up no other.
  */
-import { enginePolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import { enginePolicy, healthPolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
 import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
 import type { Check, Metrics } from './observability/index.ts';
@@ -85,6 +85,7 @@ export function createMember(options: MemberOptions): Member {
     cluster,
     clock,
     policy: reaperPolicy(config),
+    health: healthPolicy(config),
     safety: deps.safety,
     log,
     upkeep: operations,

@@ -216,6 +216,11 @@ export const fileSchema = z.strictObject({
     sweep_interval_seconds: whole(1, 86_400, 120),
     sweep_grace_seconds: whole(1, 86_400, 30),
   }),
+  health: section({
+    not_ready_minutes: whole(1, 1440, 10),
+    auto_repair: z.boolean().default(false),
+    max_unhealthy_percent: whole(1, 100, 20),
+  }),
   engine: section({
     max_steps_at_once: whole(1, 500, 20),
     step_timeout_seconds: seconds(1, 3600, 60),

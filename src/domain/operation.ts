@@ -4,7 +4,7 @@
  */
 import type { SizeName } from './worker.ts';
 
-export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire';
+export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire' | 'repair';
 export type RunKind = 'add-worker' | 'drain-worker' | 'remove-worker' | 'extend-worker';
 export type RunState = 'running' | 'undoing' | 'succeeded' | 'undone' | 'stuck';
 /** Projection of an operation's runs; `partial`: some succeeded, some did not. */
@@ -20,7 +20,15 @@ export type OperationParams =
   | { readonly kind: 'drain'; readonly workers: readonly string[]; readonly permanent: boolean }
   | { readonly kind: 'destroy'; readonly workers: readonly string[]; readonly force: boolean }
   | { readonly kind: 'extend'; readonly workers: readonly string[]; readonly hours: number }
-  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number };
+  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number }
+  | {
+      readonly kind: 'repair';
+      /** The sick one. */
+      readonly workers: readonly string[];
+      readonly replacement: string;
+      readonly size: SizeName;
+      readonly deadlineMs: number;
+    };
 
 export type Operation = {
   readonly id: string;
@@ -73,6 +81,10 @@ export type RunData = {
   readonly extraDrainMs?: number;
   readonly podsToMove?: number;
   readonly podsMoved?: number;
+  /** VolumeAttachments that had not gone within the time limit when the removal went on. */
+  readonly volumesLeft?: number;
+  /** The worker that has to be Ready before this one is removed. */
+  readonly replacement?: string;
   /** What people were told a blocked removal waits for. */
   readonly toldOf?: string;
 };

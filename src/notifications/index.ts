@@ -39,6 +39,10 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
     const owners = people(facts.owners ?? []);
     return { as: 'once', to: reach(facts, owners), mention: owners };
   },
+  health: (facts) => {
+    const owners = people(facts.owners ?? []);
+    return { as: 'edited', to: reach(facts, owners), mention: owners };
+  },
   alert: (facts) => ({
     as: 'once',
     to: reach(facts, people([...(facts.owners ?? []), facts.requester])),

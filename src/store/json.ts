@@ -18,6 +18,13 @@ export const paramsSchema: z.ZodType<OperationParams> = z.discriminatedUnion('ki
   z.object({ kind: z.literal('destroy'), workers: z.array(text), force: z.boolean() }),
   z.object({ kind: z.literal('extend'), workers: z.array(text), hours: number }),
   z.object({ kind: z.literal('expire'), workers: z.array(text), deadlineMs: number }),
+  z.object({
+    kind: z.literal('repair'),
+    workers: z.array(text),
+    replacement: text,
+    size: text,
+    deadlineMs: number,
+  }),
 ]);
 
 export const runDataSchema: z.ZodType<RunData> = z.looseObject({
@@ -36,6 +43,8 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
+  replacement: text.exactOptional(),
+  volumesLeft: number.exactOptional(),
   toldOf: z.string().exactOptional(),
 });
 
@@ -67,6 +76,7 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
     operationId: text.exactOptional(),
     text,
   }),
+  z.object({ kind: z.literal('health'), cluster: text, workerName: text, sinceMs: number }),
 ]);
 
 export const stepsSchema = z.array(text);

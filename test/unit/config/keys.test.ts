@@ -7,6 +7,7 @@ import {
   accessPolicy,
   drainPolicy,
   enginePolicy,
+  healthPolicy,
   joinTemplates,
   reaperPolicy,
   reaperSchedule,
@@ -140,6 +141,9 @@ const CASES: readonly [string, Case][] = [
   ),
   key('burst_workers.ttl_annotation', 'ttl', (c) => safetyPolicy(c).ttlAnnotation, 'worker-ttl', 'ttl'),
   key('burst_workers.cleanup_interval_seconds', '30', reaperSchedule, '0 */5 * * * *', '*/30 * * * * *'),
+  key('health.not_ready_minutes', '5', (c) => healthPolicy(c).notReadyMs, 600_000, 300_000),
+  key('health.auto_repair', 'true', (c) => healthPolicy(c).autoRepair, false, true),
+  key('health.max_unhealthy_percent', '50', (c) => healthPolicy(c).maxUnhealthyPercent, 20, 50),
   key('burst_workers.name_prefix', 'tmp', (c) => workerPolicy(c).namePrefix, 'burst', 'tmp'),
   key('burst_workers.labels', '{team: x}', (c) => workerPolicy(c).extraLabels, {}, { team: 'x' }),
   key(
