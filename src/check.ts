@@ -1,12 +1,24 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
+import { safetyPolicy } from './config/index.ts';
 import type { ClusterConfig } from './config/index.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
+import type { SecondLock } from './ports/cluster.ts';
 import type { Store } from './ports/store.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions, ClusterParts, Parts } from './parts.ts';
 import { openStore } from './store/index.ts';
 import { probeServer } from './vm/index.ts';
+
+/** It is recommended, not needed: a cluster before Kubernetes 1.30 has no such policies. */
+const LOCKS: Readonly<Record<SecondLock, Pick<Check, 'ok' | 'text'>>> = {
+  in_force: { ok: true, text: 'in force' },
+  absent: {
+    ok: true,
+    text: 'NOT in force: the cluster lets this account touch nodes that are no burst workers (manifests/kubernetes/admission-policy.yaml)',
+  },
+  unknown: { ok: true, text: 'not known: there is no node but burst workers' },
+};
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -50,22 +62,29 @@ async function storeAndSlack(parts: Parts): Promise<readonly Check[]> {
   return results;
 }
 
-async function permissions({ cluster }: ClusterParts, inOneLine: boolean): Promise<readonly Check[]> {
+async function permissions({ cluster, config }: ClusterParts, inOneLine: boolean): Promise<readonly Check[]> {
   try {
     const all = await cluster.checkPermissions();
     const refused = all.filter((permission) => !permission.allowed);
+    const lock = LOCKS[await cluster.secondLock(safetyPolicy(config).label)];
     if (!inOneLine)
-      return all.map((permission) => ({
-        name: `cluster: ${permission.what}`,
-        ok: permission.allowed,
-        text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
-      }));
+      return [
+        ...all.map((permission) => ({
+          name: `cluster: ${permission.what}`,
+          ok: permission.allowed,
+          text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
+        })),
+        { name: 'cluster: second lock', ...lock },
+      ];
     const lacking = refused.map(({ what, reason }) => (reason === '' ? what : `${what} (${reason})`)).join(', ');
     return [
       {
         name: 'cluster',
         ok: refused.length === 0,
-        text: refused.length === 0 ? `all ${all.length} permissions are there` : `refused: ${lacking}`,
+        text:
+          refused.length === 0
+            ? `all ${all.length} permissions are there; second lock: ${lock.text}`
+            : `refused: ${lacking}`,
       },
     ];
   } catch (error) {

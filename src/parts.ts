@@ -86,7 +86,7 @@ function makeCluster(
       ...(join.endpoint === undefined ? {} : { endpoint: join.endpoint }),
       ...(join.caCertHash === undefined ? {} : { caCertHash: join.caCertHash }),
     },
-    bootstrap: { groups: join.tokenGroups },
+    ...(join.method === 'kubeadm' ? { bootstrap: { groups: join.tokenGroups } } : {}),
     neededAnnotations: [config.burstWorkers.ttlAnnotation],
     log,
   });

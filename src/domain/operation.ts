@@ -64,7 +64,6 @@ export type RunData = {
   readonly cloneRequested?: boolean;
   /** Task handles of the VM provider by step name. */
   readonly tasks?: Readonly<Record<string, string>>;
-  readonly bootstrapTokenId?: string;
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;

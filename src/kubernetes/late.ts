@@ -85,11 +85,11 @@ export function createLateCluster(options: LateOptions): Cluster {
     evict: async (...of) => cluster().evict(...of),
     deletePod: async (...of) => cluster().deletePod(...of),
     deleteNode: async (...of) => cluster().deleteNode(...of),
-    ensureBootstrapToken: async (...of) => cluster().ensureBootstrapToken(...of),
-    listBootstrapTokens: async (...of) => cluster().listBootstrapTokens(...of),
+    createBootstrapToken: async (...of) => cluster().createBootstrapToken(...of),
     deleteBootstrapToken: async (...of) => cluster().deleteBootstrapToken(...of),
     joinFacts: async (...of) => cluster().joinFacts(...of),
     holdLease: async (...of) => cluster().holdLease(...of),
     checkPermissions: async (...of) => cluster().checkPermissions(...of),
+    secondLock: async (...of) => cluster().secondLock(...of),
   };
 }

@@ -127,6 +127,16 @@ export type RunWrite = {
   readonly nowMs: number;
 };
 
+/** A bootstrap token that was asked for, without its secret; recorded before the call that makes it. */
+export type TokenRecord = {
+  readonly cluster: string;
+  readonly id: string;
+  readonly workerName: string;
+  /** Of its Secret; undefined while it is not known whether that was made. */
+  readonly uid: string | undefined;
+  readonly expiresAtMs: number;
+};
+
 export type OperationFilter = {
   readonly cluster?: string;
   readonly states?: readonly OperationState[];
@@ -223,6 +233,16 @@ export interface Store {
     readonly outbox: NewOutbox;
     readonly audit: readonly NewAudit[];
   }): Promise<boolean>;
+
+  /** Records a bootstrap token, or its UID once it was made. */
+  saveToken(token: TokenRecord): Promise<void>;
+  /** Those of one worker, those that expired before a moment, or all of a cluster; the oldest first. */
+  listTokens(filter: {
+    readonly cluster: string;
+    readonly workerName?: string;
+    readonly expiredAtMs?: number;
+  }): Promise<readonly TokenRecord[]>;
+  forgetToken(cluster: string, id: string): Promise<void>;
 
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;

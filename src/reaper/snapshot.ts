@@ -1,5 +1,5 @@
 /** What the reaper decides on. Invariant: what could not be read is left undefined, never taken for empty. */
-import type { ReapSchedule, ReapSnapshot, ReapToken, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
+import type { ReapSchedule, ReapSnapshot, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
 import { NODE_KEYS } from '../domain/safety.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { WorkerRecord } from '../ports/store.ts';
@@ -14,7 +14,7 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
   // the provider first, the records second: a worker recorded in between is then never a stray
   const vms = sweep ? await listVms(deps) : undefined;
   const nodes = cluster.freshness().stale ? undefined : cluster.cachedNodes();
-  const tokens = sweep ? await listTokens(deps) : undefined;
+  const tokens = sweep ? await store.listTokens({ cluster: cluster.name }) : [];
   const nowMs = clock.now();
   const live = (await store.liveRuns()).filter((run) => run.cluster === cluster.name);
   const workers =
@@ -58,15 +58,6 @@ async function listVms({ vms, log }: ReaperDeps): Promise<readonly ReapVm[] | un
     return await vms.list();
   } catch (error) {
     log.warn({ err: error }, 'the VMs could not be listed; nothing is concluded from that');
-    return undefined;
-  }
-}
-
-async function listTokens({ cluster, log }: ReaperDeps): Promise<readonly ReapToken[] | undefined> {
-  try {
-    return await cluster.listBootstrapTokens();
-  } catch (error) {
-    log.warn({ err: error }, 'the bootstrap tokens could not be listed');
     return undefined;
   }
 }

@@ -10,6 +10,7 @@ import type { Database, Writer } from './database.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
+import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
 const INSTALLATION = 'installation_id';
@@ -135,6 +136,10 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
       });
       return given;
     },
+
+    saveToken: (token) => write((writer) => tokens.saveToken(writer, token)),
+    listTokens: async (filter) => read((reader) => tokens.listTokens(reader, filter)),
+    forgetToken: (cluster, id) => write((writer) => tokens.forgetToken(writer, cluster, id)),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit) =>

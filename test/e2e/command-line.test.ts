@@ -77,6 +77,8 @@ describe('burst', () => {
     const good = await burst(['check', '--config', path], { env }).ended;
     const lines = good.out.trim().split('\n');
     expect(lines.filter((line) => !/^ok {3}[^:]+: ./.test(line))).toEqual([]);
+    // the simulated API server has no admission policies
+    expect(good.out).toMatch(/second lock.*NOT in force/);
     for (const part of ['database', 'slack', 'cluster', 'vm server']) expect(good.out).toContain(part);
     expect(good.code).toBe(0);
 
