@@ -2,6 +2,7 @@
  * The composition root: configuration in, running app out, orderly stop. Invariant: the only place that knows every
  * adapter; a start that fails leaves nothing running.
  */
+import { messageOf } from './domain/errors.ts';
 import { createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
 import { createMember } from './member.ts';
@@ -85,7 +86,7 @@ async function readiness(members: readonly Member[], store: Store, slack: Chat):
   const [database, chat, ...each] = await Promise.all([
     store.probe().then(
       () => ({ ok: true, text: 'reads and writes' }),
-      (error: unknown) => ({ ok: false, text: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => ({ ok: false, text: messageOf(error) }),
     ),
     slack.health(),
     ...members.map(async (member) => ({ name: member.name, checks: await member.checks() })),

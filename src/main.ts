@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong. */
+import { messageOf } from './domain/errors.ts';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +39,7 @@ async function start(options: { config?: string }): Promise<void> {
   const running: { app?: App } = {};
   // from the first moment on: what a library leaves unhandled is logged, and ends nothing
   const unhandled = (error: unknown, what: string): void => {
-    if (running.app === undefined) err(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    if (running.app === undefined) err(`${what}: ${messageOf(error)}`);
     else running.app.log.error({ err: error }, what);
   };
   process.on('unhandledRejection', (error) => unhandled(error, 'unhandled rejection'));
@@ -132,6 +133,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  err(error instanceof Error ? error.message : String(error));
+  err(messageOf(error));
   process.exit(error instanceof ConfigError ? 2 : 1);
 }

@@ -16,7 +16,7 @@ import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
-import { createVmProvider, readProfile } from './vm/index.ts';
+import { createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
@@ -99,6 +99,13 @@ function makeProvider(config: ClusterConfig, clock: Clock, log: Logger): VmProvi
       ? new URL(`../config/providers/${proxmox.profile}.yaml`, import.meta.url)
       : proxmox.profile;
   const profile = readProfile(proxmox.profile, () => readFileSync(path, 'utf8'));
+  if (config.join.method !== 'none' && !handsOverJoin(profile))
+    throw new BurstError(
+      'invalid_input',
+      `mcp_servers.proxmox.profile ${proxmox.profile} has no way to give a VM what it joins with, which join.method ` +
+        `${config.join.method} needs: its VMs would never become nodes. Let the template join by itself and set ` +
+        `join.method to none, or use a profile that hands it over (ry-ops-proxmox).`,
+    );
   const bearer = proxmox.bearerToken === undefined ? {} : { Authorization: `Bearer ${proxmox.bearerToken}` };
   if (proxmox.endpoint === undefined && proxmox.command === undefined)
     throw new BurstError('invalid_input', 'mcp_servers.proxmox has neither an endpoint nor a command.');

@@ -1,4 +1,5 @@
 /** The Cluster port on a real API server. Invariant: live reads go to the API server, cached ones never do. */
+import { messageOf } from '../domain/errors.ts';
 import type { BudgetFacts, NodeFacts, PodFacts } from '../domain/worker.ts';
 import type {
   Cluster,
@@ -152,7 +153,7 @@ class KubernetesCluster implements Cluster {
       try {
         listener(change);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#options.log.error({ cluster: this.name, reason }, 'a listener of cluster changes failed');
       }
     }

@@ -1,4 +1,5 @@
 /** What Burst knows of workers and operations. Invariant: reads only; what may be old says so. */
+import { auditText } from '../domain/steps.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import { isControlPlane, NODE_KEYS } from '../domain/safety.ts';
 import { workerView } from '../domain/views.ts';
@@ -87,7 +88,7 @@ export function createQueries(
         history: history.map((row) => ({
           atMs: row.atMs,
           actor: actorText(row.actor),
-          text: `${row.action}: ${row.text}`,
+          text: auditText(row.action, row.text),
         })),
       };
     },

@@ -104,9 +104,10 @@ async function workersOf(
   }
   const workers = new Map<string, ReapWorker>();
   const present = new Set(nodes.map((node) => node.name));
+  const withVm = new Set(vms.map((vm) => vm.name));
   for (const { name, state, vmId, createdAtMs, removedAtMs } of records.values()) {
     // only those that something may have to be done about are worth the queries
-    const suspect = sweep && (state === 'active' ? !present.has(name) : vms.some((vm) => vm.name === name));
+    const suspect = sweep && (state === 'active' ? !present.has(name) : withVm.has(name));
     const runs = suspect
       ? await Promise.all(
           (['add-worker', 'remove-worker'] as const).map((kind) => store.lastRunOf(cluster.name, name, kind)),

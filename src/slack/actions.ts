@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Operation, OperationKind } from '../domain/operation.ts';
 import { BurstError } from '../domain/errors.ts';
+import { readMenuValue } from './blocks/menu.ts';
 import { ALL_CLUSTERS } from '../domain/cluster-words.ts';
 import { readMark } from './blocks/clusters.ts';
 import { errorIn } from './blocks/errors.ts';
@@ -191,8 +192,10 @@ function clicksIn(services: Services): Clicks {
       }
       case 'worker': {
         if (verb !== '') return onWorker(verb, click.value, call);
-        const [chosen = '', name = ''] = click.value.split('|');
-        return onWorker(chosen, name, call);
+        const chosen = await readMenuValue(click.value, async () =>
+          (await operations.fleet()).workers.map((worker) => worker.name),
+        );
+        return onWorker(chosen.verb, chosen.name, call);
       }
       case 'op':
         return onOperation(verb, click.value, call);

@@ -2,7 +2,7 @@
  * Burst in Slack. Invariants: every request is acknowledged before anything else; Slack changes the world only through
  * Operations; what the workspace or the network does, a start fails cleanly and a stop leaves nothing in flight.
  */
-import { App, HTTPReceiver, LogLevel, SocketModeReceiver } from '@slack/bolt';
+import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
@@ -11,7 +11,7 @@ import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Clusters, Log } from './call.ts';
 import { clientOptions, createClients } from './clients.ts';
 import type { Clients } from './clients.ts';
@@ -23,6 +23,7 @@ import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
+import { AnsweringApp, createHttpReceiver } from './receiving.ts';
 
 /** The name of a cluster that was given none. */
 const UNNAMED = 'default';
@@ -74,8 +75,7 @@ function boltLogger(log: Log): Logger {
     setName: () => undefined,
   };
 }
-const words = (error: unknown): string =>
-  platformError(error) ?? (error instanceof Error ? error.message : String(error));
+const words = (error: unknown): string => platformError(error) ?? messageOf(error);
 
 /** What serves the requests for each cluster. */
 function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
@@ -105,11 +105,8 @@ export function createSlackApp(options: SlackAppOptions): Chat {
         })
       : undefined;
   const receiver =
-    socket ??
-    (mode.kind === 'http'
-      ? new HTTPReceiver({ signingSecret: mode.signingSecret, port: mode.port, logger, logLevel: LogLevel.INFO })
-      : undefined);
-  const app = new App({
+    socket ?? (mode.kind === 'http' ? createHttpReceiver(mode.signingSecret, mode.port, logger) : undefined);
+  const app = new AnsweringApp({
     token: mode.botToken,
     ...(receiver === undefined ? {} : { receiver }),
     logger,

@@ -9,7 +9,7 @@ import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Notice, OutboxRow, Store } from '../ports/store.ts';
 import type { Actor, Operation } from '../domain/operation.ts';
-import { BurstError, isBurstError } from '../domain/errors.ts';
+import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { alertMessage, warningMessage } from './blocks/notices.ts';
@@ -18,6 +18,7 @@ import { threadMessage } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
 import type { Log } from './basics.ts';
 import { RateLimited } from './clients.ts';
+import { createLoop } from './loop.ts';
 import { endFactsOf, livesOf } from './facts.ts';
 import type { Place, Posting } from './posting.ts';
 
@@ -62,10 +63,6 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const editedAt = new Map<string, number>();
   let redrawnAtMs = clock.now();
   let trouble: string | undefined;
-  let stopping = false;
-  let again = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const doorOf = (cluster: string | undefined): Door => {
     const door = options.doorOf(cluster);
@@ -117,7 +114,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     for (const { id, cluster } of running) {
       const key = `operation:${id}`;
       const place = await posting.placeOf(key);
-      if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || stopping) continue;
+      if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || loop.stopping()) continue;
       if (options.doorOf(cluster) === undefined) continue;
       const { operation, runs, door } = await lookUp(id);
       const message = door.shown(operationMessage(operation, runs, now));
@@ -197,7 +194,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await store.outboxDelivered([row.id], clock.now());
       return;
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (error instanceof RateLimited) {
       log.info({ key: row.key, error: text }, 'waiting out a rate limit');
       await store.outboxFailed(row.id, error.untilMs, text);
@@ -213,7 +210,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let closed = 0;
     const held = new Set<string>();
     for (const row of rows) {
-      if (stopping) break;
+      if (loop.stopping()) break;
       if (held.has(row.key)) continue;
       try {
         if (await deliver(row)) {
@@ -228,40 +225,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     return closed;
   };
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      again = false;
-      try {
-        await once();
-      } catch (error) {
-        trouble = error instanceof Error ? error.message : String(error);
-        log.error({ error: trouble }, 'outbox could not be read');
-      }
-      if (again || stopping) continue;
-      await redraw().catch((error: unknown) =>
-        log.info({ error: String(error) }, 'messages under way could not be drawn again'),
-      );
-      if (again || stopping) continue;
-      wake = new AbortController();
-      await clock.sleep(LOOK_EVERY_MS, wake.signal).catch(() => undefined);
+  const loop = createLoop(async (woken) => {
+    try {
+      await once();
+    } catch (error) {
+      trouble = messageOf(error);
+      log.error({ error: trouble }, 'outbox could not be read');
     }
-  };
+    if (woken.aborted) return;
+    await redraw().catch((error: unknown) =>
+      log.info({ error: String(error) }, 'messages under way could not be drawn again'),
+    );
+    if (!woken.aborted) await clock.sleep(LOOK_EVERY_MS, woken).catch(() => undefined);
+  });
   return {
     once,
-    start() {
-      stopping = false;
-      loop ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake.abort(new Error('stopped'));
-      await loop;
-      loop = undefined;
-    },
-    poke() {
-      again = true;
-      wake.abort(new Error('news'));
-    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    poke: () => loop.wake('news'),
     trouble: () => trouble,
   };
 }

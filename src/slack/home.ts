@@ -9,6 +9,7 @@ import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isBurstError } from '../domain/errors.ts';
 import type { Log } from './basics.ts';
+import { createLoop } from './loop.ts';
 import { homeOfAll, homeView } from './blocks/home.ts';
 import type { HomeFacts, Listed } from './blocks/home.ts';
 import type { Clients } from './clients.ts';
@@ -60,9 +61,6 @@ export function createHome(options: HomeOptions): Home {
   const limits = createLimits(clock, retryAfterSeconds);
   const tabs = new Map<string, Tab>();
   let roundAtMs = clock.now();
-  let stopping = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
 
   const look = (): Promise<World> => Promise.all(doors.map(async (door) => ({ door, seen: await lookAt(door) })));
   const lookAt = async ({ operations }: HomeDoor): Promise<Seen> => {
@@ -90,10 +88,11 @@ export function createHome(options: HomeOptions): Home {
     if (each.length === 1 || open.length === 0) return homeView(first?.facts ?? NOTHING, clock.now());
     return homeOfAll(open, clock.now());
   };
-  const publish = async (userId: string, tab: Tab, world: World): Promise<void> => {
+  /** @param lookedMs when the world was looked at. */
+  const publish = async (userId: string, tab: Tab, world: World, lookedMs: number): Promise<void> => {
     const view = await draw(userId, world);
     const digest = createHash('sha256').update(JSON.stringify(view)).digest('hex');
-    tab.atMs = clock.now();
+    tab.atMs = lookedMs;
     if (digest === tab.digest) return;
     await limits.within('views.publish', () => clients.home.views.publish({ user_id: userId, view }));
     tab.digest = digest;
@@ -112,25 +111,21 @@ export function createHome(options: HomeOptions): Home {
     const world = await look();
     for (const [userId, tab] of due.slice(0, MOST_AT_ONCE))
       try {
-        await publish(userId, tab, world);
+        await publish(userId, tab, world, now);
       } catch (error) {
         tab.atMs = clock.now();
         if (error instanceof RateLimited) return;
         log.warn({ userId, error: String(error) }, 'the home tab could not be published');
       }
   };
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      wake = new AbortController();
-      const { signal } = wake;
-      if (tabs.size === 0) {
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-        roundAtMs = clock.now();
-      } else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
-      if (stopping) return;
-      await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
-    }
-  };
+  const loop = createLoop(async (woken) => {
+    if (tabs.size === 0) {
+      await new Promise<void>((resolve) => woken.addEventListener('abort', () => resolve(), { once: true }));
+      roundAtMs = clock.now();
+    } else await clock.sleep(LOOK_EVERY_MS, woken).catch(() => undefined);
+    if (loop.stopping()) return;
+    await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
+  });
   return {
     async opened(userId) {
       const now = clock.now();
@@ -138,7 +133,7 @@ export function createHome(options: HomeOptions): Home {
       const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '' };
       tabs.delete(userId);
       tabs.set(userId, tab);
-      wake.abort(new Error('opened'));
+      loop.wake('opened');
       try {
         // Audits a refusal; what is shown is decided again when it is drawn.
         const who = { by: { kind: 'slack', userId } } as const;
@@ -147,22 +142,14 @@ export function createHome(options: HomeOptions): Home {
       } catch (error) {
         if (!isBurstError(error)) throw error;
       }
-      await publish(userId, tab, await look());
+      await publish(userId, tab, await look(), now);
     },
     closed: (userId) => void tabs.delete(userId),
     used(userId) {
       const tab = tabs.get(userId);
       if (tab !== undefined) tab.untilMs = clock.now() + OPEN_MS;
     },
-    start() {
-      stopping = false;
-      loop ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake.abort(new Error('stopped'));
-      await loop;
-      loop = undefined;
-    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
   };
 }

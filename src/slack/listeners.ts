@@ -1,5 +1,4 @@
 /** What Slack sends us. Invariants: the ack comes first; whatever goes wrong is answered privately; odd payloads are ignored. */
-import type { App } from '@slack/bolt';
 import { z } from 'zod';
 import { isBurstError } from '../domain/errors.ts';
 import { createClicks } from './actions.ts';
@@ -11,6 +10,9 @@ import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
 import type { Home } from './home.ts';
 import { CALLBACKS } from './blocks/views.ts';
+import type { Ack, AnsweringApp } from './receiving.ts';
+import { createUnheard } from './unheard.ts';
+import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
 import { handleSubmit } from './submits.ts';
 
@@ -76,7 +78,7 @@ const unescape = (text: string): string =>
 
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(
-  app: App,
+  app: AnsweringApp,
   clusters: Clusters,
   home: Home,
   track: <T>(work: Promise<T>) => Promise<T>,
@@ -86,6 +88,8 @@ export function registerListeners(
   const clicks = createClicks(clusters);
   const { log } = services;
   const answers = createAnswers(services.clients, log);
+  const unheard = createUnheard(answers, log);
+  app.unheard = (body, ack, error) => track(unheard(body, ack, error));
 
   const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>, typed?: string): Promise<void> => {
     try {
@@ -160,16 +164,21 @@ export function registerListeners(
     };
     await track(guard('action', reply, () => clicks(click, call)));
   });
-  // Changes of form fields arrive as actions too; the provision form adds up what is asked for as it is chosen.
+  // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
+  // says what it would do.
   app.action(/^(?!burst:)/, async ({ ack, body }) => {
-    await ack();
     const view = fieldBody.safeParse(body).data?.view;
-    if (view?.callback_id !== CALLBACKS.provision) return;
+    if (view === undefined) return track(unheard(body, ack as Ack));
+    await ack();
     const { id, hash, private_metadata: metadata, state } = view;
+    const refresh = async (): Promise<void> => {
+      if (view.callback_id === CALLBACKS.provision)
+        await refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services);
+      if (view.callback_id === CALLBACKS.destroy)
+        await refreshDestroy({ id, hash, metadata, values: state?.values }, view, services);
+    };
     await track(
-      refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services).catch((error: unknown) =>
-        log.info({ error: String(error) }, 'a form could not be brought up to date'),
-      ),
+      refresh().catch((error: unknown) => log.info({ error: String(error) }, 'a form could not be brought up to date')),
     );
   });
 
@@ -217,5 +226,8 @@ export function registerListeners(
         .opened(user)
         .catch((error: unknown) => log.warn({ error: String(error) }, 'the home tab could not be shown')),
     );
+  });
+  app.event(/^(?!app_home_opened$)/, async ({ event }) => {
+    log.info({ type: event.type }, 'an event that nothing listens to was left alone');
   });
 }

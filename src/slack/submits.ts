@@ -4,7 +4,7 @@ import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
 import { shownIn } from './blocks/clusters.ts';
-import { code, escape } from './blocks/text.ts';
+import { code, sentence } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
 import type { ProvisionTyped } from './blocks/provision.ts';
@@ -155,7 +155,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
                 workers,
                 who,
                 services,
-                `:warning: ${escape(error.message)} Nothing was destroyed. This is how it is now:`,
+                `:warning: ${sentence(error.message)} Nothing was destroyed. This is how it is now:`,
               )
             : undefined,
       );

@@ -5,8 +5,8 @@
 import { sql } from 'kysely';
 import type { Updateable } from 'kysely';
 import { BurstError } from '../domain/errors.ts';
-import { transition } from '../domain/operation.ts';
-import type { Run, RunEvent, RunKind, RunState } from '../domain/operation.ts';
+import { RUN_EVENTS, transition } from '../domain/operation.ts';
+import type { Run, RunKind, RunState } from '../domain/operation.ts';
 import type { NewOperation, RunPatch, RunWrite, Store } from '../ports/store.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
@@ -17,17 +17,6 @@ import type { RunsTable } from './schema.ts';
 const isLiveRow = sql<boolean>`state in ('running', 'undoing', 'stuck')`;
 const isWorkedOn = sql<boolean>`state in ('running', 'undoing')`;
 const unclaimed = (nowMs: number) => sql<boolean>`(claimed_by is null or claim_until_ms <= ${nowMs})`;
-
-const events: readonly RunEvent[] = [
-  'step_done',
-  'all_done',
-  'step_failed',
-  'cancelled',
-  'undo_done',
-  'undo_failed',
-  'gave_up',
-  'retried',
-];
 
 export function insertRun(writer: Writer, operation: NewOperation, run: NewOperation['runs'][number]): void {
   writer.run(
@@ -255,7 +244,7 @@ function refuseIllegal(run: Run, patch: RunPatch): void {
   const next = patch.state;
   if (next === undefined || next === run.state) return;
   const pivoted = run.pivoted || patch.pivoted === true;
-  if (!events.some((event) => transition(run.state, event, pivoted) === next))
+  if (!RUN_EVENTS.some((event) => transition(run.state, event, pivoted) === next))
     throw new BurstError(
       'conflict',
       `The run ${run.id} of ${run.workerName} cannot go from ${run.state} to ${next}${pivoted ? ' after its pivot' : ''}.`,

@@ -36,7 +36,10 @@ function countingIds(): Ids {
 export type Harness = Awaited<ReturnType<typeof createHarness>>;
 
 /** `change` may alter the policies. */
-export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps) {
+export async function createHarness(
+  change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps,
+  limits: { readonly stepTimeoutMs?: number } = {},
+) {
   const clock = manualClock();
   const ids = countingIds();
   const faults = new Faults();
@@ -101,6 +104,7 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
     retryBaseMs: 1000,
     retryMaxMs: 30_000,
     pollMs: 1000,
+    ...limits,
   };
   let processes = 0;
   const boot = (): Engine =>

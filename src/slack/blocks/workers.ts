@@ -21,6 +21,7 @@ import {
   sizeOf,
   utc,
 } from './text.ts';
+import { menuValue } from './menu.ts';
 import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
 import { actingIn, actionIn } from './clusters.ts';
 import type { Message } from './text.ts';
@@ -74,7 +75,6 @@ function ownerCell(owner: string | undefined): RichTextBlock | { type: 'raw_text
     : raw(owner ?? '–');
 }
 
-const MOST_VALUE = 150;
 function verbsOf(worker: WorkerView, mayAct: boolean): PlainTextOption[] {
   const verbs: readonly (readonly [string, string])[] = mayAct
     ? [
@@ -84,13 +84,9 @@ function verbsOf(worker: WorkerView, mayAct: boolean): PlainTextOption[] {
         ['Destroy…', 'destroy'],
       ]
     : [['Details', 'details']];
-  // A value that Slack would not take whole would name another worker.
-  return verbs.flatMap(([text, verb]) => {
-    const value = `${verb}|${worker.name}`;
-    return value.length > MOST_VALUE ? [] : [option(text, value)];
-  });
+  return verbs.map(([text, verb]) => option(text, menuValue(verb, worker.name)));
 }
-/** The menu of one burst worker for its line; values are `verb|name`. */
+/** The menu of one burst worker for its line; values as `menuValue` makes them. */
 export function workerMenu(worker: WorkerView, mayAct: boolean): Overflow | undefined {
   const options = verbsOf(worker, mayAct);
   return options.length === 0 ? undefined : { type: 'overflow', action_id: 'burst:worker', options };
