@@ -19,9 +19,6 @@ export type ServiceDeps = StepDeps & {
 
 export type Planned = { readonly workerName: string; readonly kind: RunKind; readonly data: Run['data'] };
 
-/** The id by which people know an actor. */
-export const actorText = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
-
 export type Submission = ReturnType<typeof createSubmission>;
 
 export function createSubmission(deps: ServiceDeps) {
