@@ -91,5 +91,33 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
       problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
     }
   }
+  for (const [index, item] of listAt(tree, ['mcp', 'tokens']).entries()) {
+    if (!isTree(item)) continue;
+    const path = `mcp.tokens.${index}`;
+    const problem = (text: string, variable: string | undefined): void => {
+      problems.push({ path, text, line: undefined, variable });
+    };
+    const { token, token_env: name, token_file: file } = item;
+    if (token !== undefined) {
+      problem('a token does not stand in the file; name a variable in token_env, or a file in token_file', undefined);
+      delete item['token'];
+    } else if ((typeof name === 'string') === (typeof file === 'string'))
+      problem('needs either token_env (the name of a variable) or token_file', undefined);
+    else if (typeof name === 'string') {
+      const value = given(name);
+      if (value === undefined) problem('the variable that holds the token is not set', name);
+      else item['token'] = value;
+    } else if (typeof file === 'string')
+      try {
+        item['token'] = readSecret(file, readFile);
+      } catch (error) {
+        problem(error instanceof Error ? error.message : 'its file cannot be read', undefined);
+      }
+  }
   return { problems, variables };
 }
+
+const listAt = (tree: Tree, path: Path): readonly unknown[] => {
+  const found = getAt(tree, path);
+  return Array.isArray(found) ? (found as unknown[]) : [];
+};

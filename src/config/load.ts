@@ -140,6 +140,10 @@ function toConfig(file: FileConfig, env: Environment): Config {
     workerSizes: Object.fromEntries(sizes) as Config['workerSizes'],
     join: { ...derived.join, ...effectiveTemplates(file) },
     slack: { ...derived.slack, botToken },
+    mcp: {
+      ...derived.mcp,
+      tokens: derived.mcp.tokens.map(({ token = '', ...rest }) => ({ ...rest, token })),
+    },
   };
 }
 
