@@ -91,33 +91,54 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
       problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
     }
   }
-  for (const [index, item] of listAt(tree, ['mcp', 'tokens']).entries()) {
-    if (!isTree(item)) continue;
-    const path = `mcp.tokens.${index}`;
-    const problem = (text: string, variable: string | undefined): void => {
-      problems.push({ path, text, line: undefined, variable });
-    };
-    const { token, token_env: name, token_file: file } = item;
-    if (token !== undefined) {
-      problem('a token does not stand in the file; name a variable in token_env, or a file in token_file', undefined);
-      delete item['token'];
-    } else if ((typeof name === 'string') === (typeof file === 'string'))
-      problem('needs either token_env (the name of a variable) or token_file', undefined);
-    else if (typeof name === 'string') {
-      const value = given(name);
-      if (value === undefined) problem('the variable that holds the token is not set', name);
-      else item['token'] = value;
-    } else if (typeof file === 'string')
-      try {
-        item['token'] = readSecret(file, readFile);
-      } catch (error) {
-        problem(error instanceof Error ? error.message : 'its file cannot be read', undefined);
-      }
-  }
-  return { problems, variables };
+  return { problems: [...problems, ...clusterSecrets(tree, readFile), ...assistantTokens(tree, given, readFile)], variables };
 }
 
-const listAt = (tree: Tree, path: Path): readonly unknown[] => {
-  const found = getAt(tree, path);
-  return Array.isArray(found) ? (found as unknown[]) : [];
-};
+/** Reads the secret files that single clusters name. @returns what is wrong with them. */
+function clusterSecrets(tree: Tree, readFile: ReadFile): readonly Problem[] {
+  const clusters = tree['clusters'];
+  const secrets = OVERRIDES.filter(({ path, secret }) => secret && path[0] !== 'slack');
+  return Object.keys(isTree(clusters) ? clusters : {}).flatMap((name) =>
+    secrets.flatMap(({ path }) => {
+      const own = ['clusters', name, ...path];
+      const named = getAt(tree, [...own.slice(0, -1), `${String(own.at(-1))}_file`]);
+      if (typeof named !== 'string' || named === '') return [];
+      const problem = (text: string) => [{ path: own.join('.'), text, line: undefined, variable: undefined }];
+      if (getAt(tree, own) !== undefined) return problem(`${String(own.at(-1))}_file is set too; set one of them`);
+      try {
+        setAt(tree, own, readSecret(named, readFile));
+        return [];
+      } catch (error) {
+        return problem(error instanceof Error ? error.message : 'its file cannot be read');
+      }
+    }),
+  );
+}
+
+/** Puts the assistants' tokens where their variables and files say. @returns what is wrong with them. */
+function assistantTokens(
+  tree: Tree,
+  given: (name: string) => string | undefined,
+  readFile: ReadFile,
+): readonly Problem[] {
+  const tokens = getAt(tree, ['mcp', 'tokens']);
+  return (Array.isArray(tokens) ? (tokens as unknown[]) : []).flatMap((item, index) => {
+    if (!isTree(item)) return [];
+    const problem = (text: string, variable?: string) => [
+      { path: `mcp.tokens.${index}.token`, text, line: undefined, variable },
+    ];
+    const { token, token_env: name, token_file: file } = item;
+    if (token !== undefined)
+      return problem('a token does not stand in the file; name a variable in token_env, or a file in token_file');
+    if ((typeof name === 'string') === (typeof file === 'string'))
+      return problem('needs either token_env (the name of a variable) or token_file');
+    try {
+      const value = typeof name === 'string' ? given(name) : readSecret(String(file), readFile);
+      if (value === undefined) return problem('the variable that holds the token is not set', String(name));
+      item['token'] = value;
+      return [];
+    } catch (error) {
+      return problem(error instanceof Error ? error.message : 'its file cannot be read');
+    }
+  });
+}

@@ -183,8 +183,10 @@ export interface Store {
   ): Promise<
     readonly { readonly atMs: number; readonly type: string; readonly text: string; readonly generation: number }[]
   >;
-  /** Claims due runs (nextLookAtMs <= now, running or undoing, not claimed or claim over), oldest first; raises each generation. */
+  /** Claims a cluster's due runs (nextLookAtMs <= now, running or undoing, not claimed or claim over), oldest first; raises each generation. */
   claimRuns(request: {
+    /** Without it, runs of every cluster. */
+    readonly cluster?: string;
     readonly owner: string;
     readonly nowMs: number;
     readonly claimMs: number;
@@ -192,8 +194,8 @@ export interface Store {
   }): Promise<readonly Run[]>;
   /** Makes waiting runs of these workers due now (they are not claimed). */
   wakeRuns(cluster: string, workerNames: readonly string[] | 'all', nowMs: number): Promise<number>;
-  /** When the next run wants to be looked at (or its claim ends), in ms; undefined when none waits. */
-  nextRunDueMs(): Promise<number | undefined>;
+  /** When the next run (of a cluster) wants to be looked at (or its claim ends), in ms; undefined when none waits. */
+  nextRunDueMs(cluster?: string): Promise<number | undefined>;
   /** @throws BurstError `stale_generation` when another claim came between: nothing was written. @returns the run as it is now. */
   recordRun(write: RunWrite): Promise<Run>;
 
@@ -208,10 +210,10 @@ export interface Store {
 
   getSchedule(cluster: string, workerName: string): Promise<Schedule | undefined>;
   /** Active and expiring schedules with `expiresAtMs <= beforeMs`, earliest first; by index. */
-  schedulesDue(beforeMs: number, limit: number): Promise<readonly Schedule[]>;
+  schedulesDue(beforeMs: number, limit: number, cluster?: string): Promise<readonly Schedule[]>;
   listSchedules(statuses: readonly ScheduleStatus[]): Promise<readonly Schedule[]>;
   /** The earliest deadline or warning moment after now; for skipping and waking. */
-  nextDeadlineMs(afterMs: number): Promise<number | undefined>;
+  nextDeadlineMs(afterMs: number, cluster?: string): Promise<number | undefined>;
   saveSchedule(schedule: Schedule, audit?: NewAudit): Promise<void>;
   /** Marks a warning as given and writes its notice, in one transaction. @returns false when it had been given. */
   recordWarning(warning: {

@@ -29,7 +29,7 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
     nodes,
     workers,
     undoneRuns: await undoneRuns(deps, nodes ?? []),
-    vms: believable(vms, workers),
+    vms: await withoutNeighbours(deps, believable(vms, workers), workers),
     ownerTag: deps.ownerTag,
     tokens,
   };
@@ -42,8 +42,7 @@ async function dueSchedules(
 ): Promise<{ readonly schedules: readonly ReapSchedule[]; readonly lastFailureMs: ReadonlyMap<string, number> }> {
   const schedules: ReapSchedule[] = [];
   const lastFailureMs = new Map<string, number>();
-  for (const schedule of await store.schedulesDue(horizonMs, MAX_DUE)) {
-    if (schedule.cluster !== cluster.name) continue;
+  for (const schedule of await store.schedulesDue(horizonMs, MAX_DUE, cluster.name)) {
     const worker = await store.getWorker(schedule.cluster, schedule.workerName);
     schedules.push({ ...schedule, operationId: worker?.operationId ?? schedule.workerName });
     if (schedule.expiresAtMs > nowMs) continue;
@@ -79,6 +78,18 @@ function believable(
 ): readonly ReapVm[] | undefined {
   const expected = [...workers.values()].some((worker) => worker.state === 'active' && worker.vmId !== undefined);
   return vms?.length === 0 && expected ? undefined : vms;
+}
+
+/** VMs of this installation's other clusters are no strays of this one: they may share a VM server. */
+async function withoutNeighbours(
+  { store, cluster, ownerTag }: ReaperDeps,
+  vms: readonly ReapVm[] | undefined,
+  workers: ReadonlyMap<string, ReapWorker>,
+): Promise<readonly ReapVm[] | undefined> {
+  if (!vms?.some((vm) => vm.tags.includes(ownerTag) && !workers.has(vm.name))) return vms;
+  const others = (await store.listWorkers({})).filter((worker) => worker.cluster !== cluster.name);
+  const known = new Set(others.map(({ name, vmId }) => `${name} ${vmId ?? ''}`));
+  return vms.filter((vm) => workers.has(vm.name) || !known.has(`${vm.name} ${vm.id}`));
 }
 
 async function workersOf(

@@ -6,7 +6,7 @@ import { createClicks } from './actions.ts';
 import { createAnswers } from './answers.ts';
 import type { Respond } from './answers.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import type { Call, Services, SlackActor } from './call.ts';
+import type { Call, Clusters, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
 import type { Home } from './home.ts';
@@ -77,11 +77,13 @@ const unescape = (text: string): string =>
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(
   app: App,
-  services: Services,
+  clusters: Clusters,
   home: Home,
   track: <T>(work: Promise<T>) => Promise<T>,
 ): void {
-  const clicks = createClicks(services);
+  // what is read before it is known which cluster is meant is the same for all
+  const services = clusters.of(clusters.meant(undefined).name);
+  const clicks = createClicks(clusters);
   const { log } = services;
   const answers = createAnswers(services.clients, log);
 

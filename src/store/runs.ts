@@ -146,17 +146,14 @@ export function journalOf(reader: Reader, runId: string): Awaited<ReturnType<Sto
 }
 
 export function claimRuns(writer: Writer, request: Parameters<Store['claimRuns']>[0]): readonly Run[] {
-  const due = writer.all(
-    build
-      .selectFrom('runs')
-      .selectAll()
-      .where(isWorkedOn)
-      .where('next_look_at_ms', '<=', request.nowMs)
-      .where(unclaimed(request.nowMs))
-      .orderBy('next_look_at_ms')
-      .orderBy('seq')
-      .limit(request.limit),
-  );
+  let query = build
+    .selectFrom('runs')
+    .selectAll()
+    .where(isWorkedOn)
+    .where('next_look_at_ms', '<=', request.nowMs)
+    .where(unclaimed(request.nowMs));
+  if (request.cluster !== undefined) query = query.where('cluster', '=', request.cluster);
+  const due = writer.all(query.orderBy('next_look_at_ms').orderBy('seq').limit(request.limit));
   return due.map((row) => {
     const claim = {
       generation: row.generation + 1,
@@ -187,17 +184,16 @@ export function wakeRuns(
   return writer.run(query);
 }
 
-export function nextRunDueMs(reader: Reader): number | undefined {
-  const row = reader.first(
-    build
-      .selectFrom('runs')
-      .select(
-        sql<number | null>`min(case when claimed_by is null then next_look_at_ms
+export function nextRunDueMs(reader: Reader, cluster?: string): number | undefined {
+  let query = build
+    .selectFrom('runs')
+    .select(
+      sql<number | null>`min(case when claimed_by is null then next_look_at_ms
           else max(next_look_at_ms, claim_until_ms) end)`.as('due'),
-      )
-      .where(isWorkedOn),
-  );
-  return row?.due ?? undefined;
+    )
+    .where(isWorkedOn);
+  if (cluster !== undefined) query = query.where('cluster', '=', cluster);
+  return reader.first(query)?.due ?? undefined;
 }
 
 const isEnded = (state: RunState): boolean => state === 'succeeded' || state === 'undone';

@@ -106,6 +106,7 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
   const boot = (): Engine =>
     createEngine({
       ...deps,
+      clusterName: deps.cluster.name,
       policy,
       definitions: runDefinitions(deps),
       owner: `process-${(processes += 1)}`,
@@ -115,10 +116,10 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
   let engine = boot();
   const operations = createOperations(deps);
   const reaper = createReaper({
-    store,
-    cluster: world.cluster,
+    store: deps.store,
+    cluster: deps.cluster,
     clock,
-    vms: world.provider,
+    vms: deps.vms,
     policy: {
       warnBeforeMs: [2 * HOUR, 30 * MINUTE],
       maxRemovalsAtOnce: 3,

@@ -12,6 +12,19 @@ export class AccessRefused extends BurstError {
     this.markup = markup;
   }
 }
+/** The error with the cluster that it is of; a refusal by the safety rules keeps its first words. */
+export function errorIn(error: BurstError, cluster: string): BurstError {
+  const [before, after] = [`In ${cluster}: `, ` (${cluster})`];
+  if (error.code === 'invalid_input' || error.message.startsWith(before) || error.message.endsWith(after)) return error;
+  const message = error.code === 'safety_violation' ? `${error.message}${after}` : `${before}${error.message}`;
+  if (error instanceof AccessRefused) return new AccessRefused(message, error.markup);
+  return new BurstError(error.code, message, {
+    ...(error.left === undefined ? {} : { left: error.left }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    suggestions: error.suggestions,
+    cause: error,
+  });
+}
 const MOST_VALUE = 2000;
 const heads: Partial<Record<ErrorCode, string>> = {
   safety_violation: ':no_entry: Refused by the safety rules.',

@@ -52,6 +52,7 @@ export const destroy: Command = {
   usage: '/burst destroy NAME…',
   examples: ['/burst destroy burst-medium-abcde'],
   role: undefined,
+  workers: namesOf,
   async run(words, call, services) {
     const names = namesOf(words);
     if (names.length === 0) await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
