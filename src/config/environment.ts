@@ -91,7 +91,10 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
       problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
     }
   }
-  return { problems: [...problems, ...clusterSecrets(tree, readFile), ...assistantTokens(tree, given, readFile)], variables };
+  return {
+    problems: [...problems, ...clusterSecrets(tree, readFile), ...assistantTokens(tree, given, readFile)],
+    variables,
+  };
 }
 
 /** Reads the secret files that single clusters name. @returns what is wrong with them. */

@@ -175,11 +175,16 @@ const mcpToken = z.strictObject({
   name: matching(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits, ".", "_" and "-", at most 40 characters'),
   token_env: matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable').optional(),
   token_file: secretFile(),
-  token: matching(/^[\x21-\x7e]{16,}$/, 'at least 16 characters without spaces').max(8000).optional(),
+  token: matching(/^[\x21-\x7e]{16,}$/, 'at least 16 characters without spaces')
+    .max(8000)
+    .optional(),
   role: z.enum(['viewer', 'operator', 'admin']).default('viewer'),
   user: matching(/^[UW][A-Z0-9]{2,}$/, 'a Slack user id (U… or W…)').optional(),
   clusters: z.array(text(63)).max(100).default([]),
-  alone: z.array(z.enum(['destroy', 'force'])).max(2).default([]),
+  alone: z
+    .array(z.enum(['destroy', 'force']))
+    .max(2)
+    .default([]),
   max_count: z.int().min(1).max(10).optional(),
   max_ttl_hours: z.int().min(1).max(168).optional(),
   sizes: z.array(sizeName).max(100).default([]),

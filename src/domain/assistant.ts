@@ -68,8 +68,7 @@ export function assistantDecision(policy: AssistantPolicy, request: AssistantReq
   if (beyond !== undefined) return beyond;
   if (policy.role === 'viewer') return { kind: 'ask', why: 'its role is viewer' };
   if (request.action === 'destroy' || request.action === 'force') {
-    if (!policy.alone.includes(request.action))
-      return { kind: 'ask', why: `${request.action} is decided by a person` };
+    if (!policy.alone.includes(request.action)) return { kind: 'ask', why: `${request.action} is decided by a person` };
   }
   if (policy.role === 'operator' && !request.own && request.action !== 'provision')
     return { kind: 'ask', why: 'it is not its own' };

@@ -12,13 +12,21 @@ export function reply(structured: Record<string, unknown>, text: string): CallTo
 export function failure(error: unknown, log: Log): CallToolResult {
   if (!isBurstError(error)) {
     log.error({ err: error }, 'an MCP tool failed');
-    return { isError: true, content: [{ type: 'text', text: 'Something went wrong inside Burst; its log says what.' }] };
+    return {
+      isError: true,
+      content: [{ type: 'text', text: 'Something went wrong inside Burst; its log says what.' }],
+    };
   }
   const parts = [
     clean(error.message, 600),
     error.left === undefined ? '' : clean(error.left, 300),
     error.hint === undefined ? '' : clean(error.hint, 300),
-    error.suggestions.length === 0 ? '' : `Did you mean ${error.suggestions.slice(0, 5).map((name) => clean(name)).join(', ')}?`,
+    error.suggestions.length === 0
+      ? ''
+      : `Did you mean ${error.suggestions
+          .slice(0, 5)
+          .map((name) => clean(name))
+          .join(', ')}?`,
   ];
   return { isError: true, content: [{ type: 'text', text: parts.filter((part) => part !== '').join(' ') }] };
 }

@@ -72,7 +72,11 @@ export function tokenOf(header: string | undefined, tokens: readonly Token[]): T
   return shown === undefined ? undefined : found;
 }
 
-const bare = (host: string): string => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').toLowerCase();
+const bare = (host: string): string =>
+  host
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
 
 function checkHost(request: IncomingMessage, options: McpHttpOptions): void {
   const host = (request.headers.host ?? '').toLowerCase();

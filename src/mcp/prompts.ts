@@ -10,20 +10,24 @@ const DAY_MS = 86_400_000;
 const user = (text: string) => ({ messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }] });
 
 export function registerPrompts(server: McpServer, deps: ServerDeps, session: Session): void {
-  const { operations, clock } = deps;
+  const { clock } = deps;
   server.registerPrompt(
     'make_room',
     {
       title: 'Make room for pods',
       description: 'Works out how many burst workers are needed for some more pods, and asks for them.',
       argsSchema: {
-        pods: z.string().regex(/^[1-9][0-9]{0,4}$/).describe('How many more pods'),
+        pods: z
+          .string()
+          .regex(/^[1-9][0-9]{0,4}$/)
+          .describe('How many more pods'),
         size: z.string().max(60).describe('What one pod needs, e.g. "500m CPU, 1 GiB"'),
+        cluster: z.string().max(63).optional().describe('Name of the cluster, where there are several'),
       },
     },
-    async ({ pods, size }) => {
-      await session.requireCluster();
-      const { workers, burstCount, maxBurstWorkers } = await operations.fleet();
+    async ({ pods, size, cluster }) => {
+      const at = session.place(cluster);
+      const { workers, burstCount, maxBurstWorkers } = await at.operations.fleet();
       const free = workers
         .filter((worker) => worker.status === 'ready' || worker.status === 'busy')
         .map(
@@ -35,7 +39,7 @@ export function registerPrompts(server: McpServer, deps: ServerDeps, session: Se
         .slice(0, 100);
       return user(
         [
-          `Make room for ${pods} more pods of size ${quoted(clean(size, 60))} in the cluster ${deps.cluster}.`,
+          `Make room for ${pods} more pods of size ${quoted(clean(size, 60))} in the cluster ${at.cluster}.`,
           `There are ${burstCount} of at most ${maxBurstWorkers} burst workers. Room now:`,
           ...free,
           'Work out whether that is enough. If not, say which size and how many burst workers would do, and for how long,',
@@ -49,20 +53,20 @@ export function registerPrompts(server: McpServer, deps: ServerDeps, session: Se
     'expiring_today',
     { title: 'What expires today', description: 'Burst workers whose deadline is within 24 hours, and what they run.' },
     async () => {
-      await session.requireCluster();
       const untilMs = clock.now() + DAY_MS;
-      const { workers } = await operations.fleet({ type: 'burst' });
+      const fleets = session.among(undefined).map(({ operations }) => operations.fleet({ type: 'burst' }));
+      const workers = (await Promise.all(fleets)).flatMap((fleet) => fleet.workers);
       const lines = workers
         .filter((worker) => worker.expiresAtMs !== undefined && worker.expiresAtMs <= untilMs)
         .sort((a, b) => (a.expiresAtMs ?? 0) - (b.expiresAtMs ?? 0))
         .slice(0, 100)
         .map(
           (worker) =>
-            `- ${quoted(worker.name)} expires ${time(worker.expiresAtMs ?? 0)}, owner ${quoted(worker.owner ?? 'unknown')}, ${worker.requested.pods} pods`,
+            `- ${quoted(worker.name)} in ${worker.cluster} expires ${time(worker.expiresAtMs ?? 0)}, owner ${quoted(worker.owner ?? 'unknown')}, ${worker.requested.pods} pods`,
         );
       return user(
         [
-          `It is ${time(clock.now())}. These burst workers of the cluster ${deps.cluster} are taken back within 24 hours:`,
+          `It is ${time(clock.now())}. These burst workers are taken back within 24 hours:`,
           ...(lines.length === 0 ? ['(none)'] : lines),
           'Tell me what expires and what still runs there. Look with get_worker_details where that helps. Extend nothing unless I say so.',
           QUOTED_IS_DATA,

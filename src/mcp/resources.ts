@@ -4,6 +4,7 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { SubscribeRequestSchema, UnsubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import type { ReadResourceResult, Resource } from '@modelcontextprotocol/sdk/types.js';
 import { BurstError } from '../domain/errors.ts';
+import type { Fleet } from '../operations/index.ts';
 import { clean } from './text.ts';
 import type { Session } from './session.ts';
 import type { Change, ServerDeps } from './types.ts';
@@ -11,17 +12,19 @@ import { actorName, detailsOut, fleetOut, operationOut, time } from './views.ts'
 
 export const FLEET = 'burst://fleet';
 export const AUDIT = 'burst://audit';
-const workerUri = (name: string): string => `burst://workers/${encodeURIComponent(name)}`;
+const workerUri = (cluster: string, name: string): string =>
+  `burst://clusters/${encodeURIComponent(cluster)}/workers/${encodeURIComponent(name)}`;
 const operationUri = (id: string): string => `burst://operations/${encodeURIComponent(id)}`;
 /** Changes within this time are told as one, ms. */
 const TOGETHER_MS = 500;
 const MAX_SUBSCRIPTIONS = 200;
+const MAX_AUDIT = 100;
 
 /** URIs whose content a change may have altered. */
 export function touched(change: Change): readonly string[] {
   switch (change.kind) {
     case 'worker':
-      return [FLEET, ...(change.name === undefined ? [] : [workerUri(change.name)])];
+      return [FLEET, ...(change.name === undefined ? [] : [workerUri(change.cluster, change.name)])];
     case 'operation':
       return [operationUri(change.id), AUDIT, FLEET];
   }
@@ -34,26 +37,36 @@ const only = (variable: string | string[] | undefined): string =>
   decodeURIComponent(typeof variable === 'string' ? variable : (variable?.[0] ?? ''));
 
 export function registerResources(server: McpServer, deps: ServerDeps, session: Session): void {
-  const { operations, store, cluster } = deps;
+  const { store } = deps;
+  const fleets = async (): Promise<ReadonlyMap<string, Fleet>> => {
+    const all = new Map<string, Fleet>();
+    for (const { cluster, operations } of session.among(undefined)) all.set(cluster, await operations.fleet());
+    return all;
+  };
   const mimeType = 'application/json';
   const description = (text: string): { description: string; mimeType: string } => ({ description: text, mimeType });
 
-  server.registerResource('fleet', FLEET, { title: 'Fleet', ...description('All workers, as list_workers') }, async (uri) => {
-    await session.requireCluster();
-    return json(uri, fleetOut(cluster, await operations.fleet()));
-  });
+  server.registerResource(
+    'fleet',
+    FLEET,
+    { title: 'Fleet', ...description('All workers, as list_workers') },
+    async (uri) => {
+      return json(uri, fleetOut(await fleets()));
+    },
+  );
 
   server.registerResource(
     'audit',
     AUDIT,
-    { title: 'Audit', ...description('The last 100 lines of the audit, newest first') },
+    { title: 'Audit', ...description(`The last ${MAX_AUDIT} lines of the audit, newest first`) },
     async (uri) => {
-      await session.requireCluster();
-      const rows = await store.listAudit({ cluster, limit: 100 });
+      const each = session.among(undefined).map(({ cluster }) => store.listAudit({ cluster, limit: MAX_AUDIT }));
+      const rows = (await Promise.all(each)).flat().sort((a, b) => b.atMs - a.atMs);
       return json(
         uri,
-        rows.map((row) => ({
+        rows.slice(0, MAX_AUDIT).map((row) => ({
           at: time(row.atMs),
+          cluster: row.cluster,
           actor: actorName(row.actor),
           action: clean(row.action),
           outcome: row.outcome,
@@ -66,10 +79,9 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
   );
 
   const listWorkers = async (): Promise<Resource[]> => {
-    await session.requireCluster();
-    const { workers } = await operations.fleet();
+    const workers = [...(await fleets()).values()].flatMap((fleet) => fleet.workers);
     return workers.slice(0, 200).map((worker) => ({
-      uri: workerUri(worker.name),
+      uri: workerUri(worker.cluster, worker.name),
       name: clean(worker.name),
       mimeType,
       description: `${worker.type} worker, ${worker.status}`,
@@ -77,19 +89,24 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
   };
   server.registerResource(
     'worker',
-    new ResourceTemplate('burst://workers/{name}', {
+    new ResourceTemplate('burst://clusters/{cluster}/workers/{name}', {
       list: async () => ({ resources: await listWorkers() }),
       complete: {
+        cluster: (value) =>
+          session
+            .among(undefined)
+            .map(({ cluster }) => cluster)
+            .filter((name) => name.startsWith(value)),
         name: async (value) =>
-          (await operations.fleet()).workers
-            .map((worker) => worker.name)
+          [...(await fleets()).values()]
+            .flatMap((fleet) => fleet.workers.map((worker) => worker.name))
             .filter((name) => name.includes(value))
             .slice(0, 100),
       },
     }),
     { title: 'Worker', ...description('One worker, as get_worker_details') },
-    async (uri, { name }) => {
-      await session.requireCluster();
+    async (uri, { cluster, name }) => {
+      const { operations } = session.place(only(cluster));
       return json(uri, detailsOut(await operations.details(only(name))));
     },
   );
@@ -98,10 +115,9 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     'operation',
     new ResourceTemplate('burst://operations/{id}', {
       list: async () => {
-        await session.requireCluster();
-        const recent = await operations.recent({ limit: 50 });
+        const each = session.among(undefined).map(({ operations }) => operations.recent({ limit: 50 }));
         return {
-          resources: recent.map(({ operation }) => ({
+          resources: (await Promise.all(each)).flat().map(({ operation }) => ({
             uri: operationUri(operation.id),
             name: operation.id,
             mimeType,
@@ -112,7 +128,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     }),
     { title: 'Operation', ...description('One operation with its workers') },
     async (uri, { id }) => {
-      await session.requireCluster();
+      const { operations } = await session.placeOf(only(id));
       const { operation, runs } = await operations.operation(only(id));
       return json(uri, operationOut(operation, runs));
     },

@@ -8,13 +8,15 @@ import { assistantDecision, mayUseCluster } from '../domain/assistant.ts';
 import type { AssistantRequest } from '../domain/assistant.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import type { Actor } from '../domain/operation.ts';
-import type { Accepted, Request } from '../operations/index.ts';
+import type { Accepted, Operations, Request } from '../operations/index.ts';
 import type { OutcomeOut } from './schemas.ts';
 import type { Asked, ServerDeps, Token, Wanted } from './types.ts';
 import { operationOut, operationText, time } from './views.ts';
 import { quoted } from './text.ts';
 
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+/** A cluster that this session may use. */
+export type Place = { readonly cluster: string; readonly operations: Operations };
 export type Outcome = { readonly structured: OutcomeOut; readonly text: string };
 
 /** How long a call that asked for progress is waited for, ms; the operation goes on after it. */
@@ -24,14 +26,15 @@ const LOOK_EVERY_MS = 1000;
 export type Session = ReturnType<typeof createSession>;
 
 export function createSession(deps: ServerDeps, token: Token) {
-  const { operations, store, people, clock, ids, cluster } = deps;
+  const { clusters, store, people, clock, ids } = deps;
+  const seen = [...clusters].filter(([name]) => mayUseCluster(token, name));
   const by: Actor = {
     kind: 'assistant',
     name: token.name,
     ...(token.userId === undefined ? {} : { userId: token.userId }),
   };
 
-  async function refused(action: string, text: string, workerName?: string): Promise<void> {
+  async function refused(cluster: string, action: string, text: string, workerName?: string): Promise<void> {
     await store.appendAudit([
       {
         atMs: clock.now(),
@@ -45,27 +48,75 @@ export function createSession(deps: ServerDeps, token: Token) {
     ]);
   }
 
-  /** @throws `forbidden` when the token may not see this cluster. */
-  async function requireCluster(): Promise<void> {
-    if (mayUseCluster(token, cluster)) return;
-    await refused('look', `the token may not use the cluster ${cluster}`);
-    throw new BurstError('forbidden', `The token ${token.name} may not use the cluster ${cluster}.`, {
-      hint: `Clusters: ${token.clusters.join(', ')}.`,
+  /** The clusters that this token may use, or the one of that name. @throws `not_found` when it is not among them. */
+  function among(name: string | undefined): readonly Place[] {
+    const places = seen.filter(([cluster]) => name === undefined || cluster === name);
+    if (places.length === 0)
+      throw new BurstError(
+        'not_found',
+        `There is no cluster "${(name ?? '').slice(0, 63)}" for the token ${token.name}.`,
+        {
+          hint:
+            seen.length === 0
+              ? 'Its clusters are set in the configuration.'
+              : `Clusters: ${seen.map(([own]) => own).join(', ')}.`,
+        },
+      );
+    return places.map(([cluster, operations]) => ({ cluster, operations }));
+  }
+
+  /** The one cluster of that name, else the default one. */
+  function place(name: string | undefined): Place {
+    const [first] = among(name);
+    if (first === undefined) throw new BurstError('not_found', 'There is no cluster.');
+    return first;
+  }
+
+  /** A worker by its name or a unique part of it. @throws `not_found`, `ambiguous` (also across clusters). */
+  async function find(asked: string, cluster: string | undefined): Promise<Place & { readonly worker: string }> {
+    const found: (Place & { readonly worker: string })[] = [];
+    const problems: BurstError[] = [];
+    for (const at of among(cluster))
+      try {
+        found.push({ ...at, worker: await at.operations.resolve(asked) });
+      } catch (error) {
+        if (!isBurstError(error)) throw error;
+        problems.push(error);
+      }
+    const exact = found.filter(({ worker }) => worker === asked.trim().toLowerCase());
+    const [only, ...others] = exact.length > 0 ? exact : found;
+    const unclear = problems.find((problem) => problem.code === 'ambiguous');
+    if (only !== undefined && others.length === 0 && (unclear === undefined || exact.length > 0)) return only;
+    if (only === undefined && problems.length > 0)
+      throw (
+        unclear ?? problems.find((problem) => problem.suggestions.length > 0) ?? problems[0] ?? new Error('unreachable')
+      );
+    throw new BurstError('ambiguous', `"${asked.slice(0, 80)}" is in the names of workers of several clusters.`, {
+      hint: 'Give the cluster, too.',
+      suggestions: [only, ...others].flatMap((one) => (one === undefined ? [] : [`${one.worker} in ${one.cluster}`])),
     });
   }
 
+  /** Where this operation runs. @throws `not_found`, also when the token may not see its cluster. */
+  async function placeOf(id: string): Promise<Place> {
+    const operation = await store.getOperation(id);
+    const at = operation === undefined ? undefined : seen.find(([name]) => name === operation.cluster);
+    if (at === undefined) throw new BurstError('not_found', `There is no operation "${id.slice(0, 60)}".`);
+    return { cluster: at[0], operations: at[1] };
+  }
+
   /** Runs a look that must succeed before anybody is asked; its refusal is audited. */
-  async function checked<T>(action: string, workerName: string, look: () => Promise<T>): Promise<T> {
+  async function checked<T>(cluster: string, action: string, workerName: string, look: () => Promise<T>): Promise<T> {
     try {
       return await look();
     } catch (error) {
-      if (isBurstError(error)) await refused(action, error.message, workerName);
+      if (isBurstError(error)) await refused(cluster, action, error.message, workerName);
       throw error;
     }
   }
 
   const isOwn = (actor: Actor): boolean => actor.kind === 'assistant' && actor.name === token.name;
-  const ownsWorker = async (name: string): Promise<boolean> => {
+  const ownsWorker = async (cluster: string, name: string): Promise<boolean> => {
     const record = await store.getWorker(cluster, name);
     return record !== undefined && record.state !== 'removed' && isOwn(record.owner);
   };
@@ -74,8 +125,8 @@ export function createSession(deps: ServerDeps, token: Token) {
     return operation !== undefined && isOwn(operation.requester);
   };
 
-  async function describe(accepted: { readonly operation: Accepted['operation'] }): Promise<Outcome> {
-    const { operation, runs } = await operations.operation(accepted.operation.id);
+  async function describe(id: string): Promise<Outcome> {
+    const { operation, runs } = await (await placeOf(id)).operations.operation(id);
     const out = operationOut(operation, runs);
     const status = operation.state === 'running' ? 'accepted' : 'ended';
     return { structured: { status, duplicate: false, operation: out }, text: operationText(out) };
@@ -89,10 +140,13 @@ export function createSession(deps: ServerDeps, token: Token) {
       ...(asked.expiresAtMs === undefined ? {} : { expires_at: time(asked.expiresAtMs) }),
     };
     if (asked.operationId !== undefined) {
-      const { structured, text } = await describe((await operations.operation(asked.operationId)));
+      const { structured, text } = await describe(asked.operationId);
       return { structured: { ...structured, approval }, text };
     }
-    const status = asked.state === 'pending' || asked.state === 'approved' || asked.state === 'executed' ? 'awaiting_approval' : asked.state;
+    const status =
+      asked.state === 'pending' || asked.state === 'approved' || asked.state === 'executed'
+        ? 'awaiting_approval'
+        : asked.state;
     const text =
       status === 'awaiting_approval'
         ? `Awaiting approval ${asked.id}: a person is asked in Slack (${asked.why}). Ask again with get_operation, operation_id ${quoted(asked.id)}.`
@@ -102,8 +156,8 @@ export function createSession(deps: ServerDeps, token: Token) {
 
   /** The operation or approval of that id. @throws `not_found`. */
   async function lookUp(id: string): Promise<Outcome> {
-    const asked = await people.get(id);
-    return asked === undefined ? describe(await operations.operation(id)) : describeAsked(asked);
+    const asked = await people?.get(id);
+    return asked === undefined ? describe(id) : describeAsked(asked);
   }
 
   /** Waits with progress until it ended, when the client asked for progress; else answers at once. */
@@ -117,7 +171,9 @@ export function createSession(deps: ServerDeps, token: Token) {
     while (clock.now() < untilMs) {
       const { operation } = outcome.structured;
       const waiting = outcome.structured.status === 'accepted' || outcome.structured.status === 'awaiting_approval';
-      const ended = (operation?.workers ?? []).filter((worker) => worker.state !== 'running' && worker.state !== 'undoing');
+      const ended = (operation?.workers ?? []).filter(
+        (worker) => worker.state !== 'running' && worker.state !== 'undoing',
+      );
       if (outcome.text !== said) {
         said = outcome.text;
         progress += 1;
@@ -149,9 +205,10 @@ export function createSession(deps: ServerDeps, token: Token) {
   async function stopped(id: string, extra: Extra): Promise<void> {
     const reason: unknown = extra.signal.reason;
     if (!connected() || /timed? ?out/i.test(String(reason))) return;
-    const asked = await people.get(id);
-    if (asked !== undefined && asked.operationId === undefined) await people.withdraw(id, by);
-    else await operations.cancel(asked?.operationId ?? id, by);
+    const asked = await people?.get(id);
+    const operationId = asked === undefined ? id : asked.operationId;
+    if (operationId === undefined) await people?.withdraw(id, by);
+    else await (await placeOf(operationId)).operations.cancel(operationId, by);
   }
   let connected = (): boolean => true;
 
@@ -168,7 +225,7 @@ export function createSession(deps: ServerDeps, token: Token) {
     const decision = assistantDecision(token, facts);
     switch (decision.kind) {
       case 'refuse': {
-        await refused(wanted.action, decision.text, worker);
+        await refused(facts.cluster, wanted.action, decision.text, worker);
         throw new BurstError('forbidden', `${wanted.action}: ${decision.text}.`, {
           left: 'Nothing was changed.',
           hint: decision.hint,
@@ -176,12 +233,26 @@ export function createSession(deps: ServerDeps, token: Token) {
       }
       case 'ask': {
         const { why } = decision;
-        const asked = await people.ask({ by, cluster, wanted, why, reason: request.reason, idempotencyKey });
+        if (people === undefined) {
+          await refused(facts.cluster, wanted.action, `a person must decide it: ${why}`, worker);
+          throw new BurstError('forbidden', `${wanted.action}: a person must decide it (${why}).`, {
+            left: 'Nothing was changed.',
+            hint: 'A person can do it in Slack with /burst.',
+          });
+        }
+        const asked = await people.ask({
+          by,
+          cluster: facts.cluster,
+          wanted,
+          why,
+          reason: request.reason,
+          idempotencyKey,
+        });
         return follow(asked.id, await describeAsked(asked), extra);
       }
       case 'alone': {
         const accepted = await submit({ by, reason: request.reason, idempotencyKey });
-        const first = await describe(accepted);
+        const first = await describe(accepted.operation.id);
         const marked = { ...first, structured: { ...first.structured, duplicate: accepted.duplicate } };
         return follow(accepted.operation.id, marked, extra);
       }
@@ -191,12 +262,14 @@ export function createSession(deps: ServerDeps, token: Token) {
   return {
     by,
     token,
-    requireCluster,
+    among,
+    place,
+    find,
+    placeOf,
     checked,
     ownsWorker,
     ownsOperation,
     lookUp,
-    describe,
     decide,
     /** Tells the session how to see whether its client is still there. */
     watchConnection(isConnected: () => boolean): void {

@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { failure, reply } from './answers.ts';
 import { detailsSchema, fleetSchema, outcomeSchema, previewSchema } from './schemas.ts';
 import type { Extra, Outcome, Session } from './session.ts';
+import type { Fleet } from '../operations/index.ts';
 import type { ServerDeps } from './types.ts';
 import { detailsOut, detailsText, fleetOut, fleetText, previewOut, previewText } from './views.ts';
 
 const worker = z.string().min(1).max(253).describe('Name of the worker, or a part of it that only one worker has');
+const cluster = z.string().min(1).max(63).optional().describe('Name of the cluster, where there are several');
 const reason = z.string().max(500).default('').describe('Why, in a sentence that people will read');
 const key = z
   .string()
@@ -16,14 +18,23 @@ const key = z
   .max(120)
   .optional()
   .describe('The same key again is the same request: it is not carried out twice');
-const READ: ToolAnnotations = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
-const CHANGE: ToolAnnotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false };
+const READ: ToolAnnotations = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+};
+const CHANGE: ToolAnnotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: false,
+};
 
 export function registerTools(server: McpServer, deps: ServerDeps, session: Session): void {
-  const { operations, cluster, log } = deps;
+  const { log } = deps;
   const told = async (work: () => Promise<CallToolResult>): Promise<CallToolResult> => {
     try {
-      await session.requireCluster();
       return await work();
     } catch (error) {
       return failure(error, log);
@@ -40,15 +51,24 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
         'All Kubernetes workers with type (burst or permanent), status, resources, deadline, labels and annotations. Control-plane nodes are not workers.',
       inputSchema: z.strictObject({
         type_filter: z.enum(['burst', 'permanent']).nullish().describe('Only workers of this type'),
+        cluster,
       }),
       outputSchema: fleetSchema,
       annotations: READ,
     },
-    ({ type_filter: type }) =>
+    ({ type_filter: type, cluster: on }) =>
       told(async () => {
-        const fleet = await operations.fleet(type === undefined || type === null ? {} : { type });
-        const out = fleetOut(cluster, fleet);
-        return reply(out, fleetText(out, fleet.workers.length));
+        const fleets = new Map<string, Fleet>();
+        for (const at of session.among(on))
+          fleets.set(at.cluster, await at.operations.fleet(type === undefined || type === null ? {} : { type }));
+        const out = fleetOut(fleets);
+        return reply(
+          out,
+          fleetText(
+            out,
+            [...fleets.values()].reduce((sum, { workers }) => sum + workers.length, 0),
+          ),
+        );
       }),
   );
 
@@ -56,14 +76,16 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     'get_worker_details',
     {
       title: 'Worker details',
-      description: 'One worker: conditions, addresses, resources, labels, annotations, taints, pods, VM, deadline, history.',
-      inputSchema: z.strictObject({ worker_id: worker }),
+      description:
+        'One worker: conditions, addresses, resources, labels, annotations, taints, pods, VM, deadline, history.',
+      inputSchema: z.strictObject({ worker_id: worker, cluster }),
       outputSchema: detailsSchema,
       annotations: READ,
     },
-    ({ worker_id: id }) =>
+    ({ worker_id: id, cluster: on }) =>
       told(async () => {
-        const out = detailsOut(await operations.details(await operations.resolve(id)));
+        const at = await session.find(id, on);
+        const out = detailsOut(await at.operations.details(at.worker));
         return reply(out, detailsText(out));
       }),
   );
@@ -72,14 +94,16 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     'preview_drain',
     {
       title: 'Preview a drain',
-      description: 'What draining this worker would evict, leave and lose, and which PodDisruptionBudgets hold it back now.',
-      inputSchema: z.strictObject({ worker_id: worker }),
+      description:
+        'What draining this worker would evict, leave and lose, and which PodDisruptionBudgets hold it back now.',
+      inputSchema: z.strictObject({ worker_id: worker, cluster }),
       outputSchema: previewSchema,
       annotations: READ,
     },
-    ({ worker_id: id }) =>
+    ({ worker_id: id, cluster: on }) =>
       told(async () => {
-        const out = previewOut(await operations.previewDrain(await operations.resolve(id)));
+        const at = await session.find(id, on);
+        const out = previewOut(await at.operations.previewDrain(at.worker));
         return reply(out, previewText(out));
       }),
   );
@@ -104,24 +128,30 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
         'Creates burst workers: VMs that join the cluster and are taken back at their deadline. May need a person’s approval.',
       inputSchema: z.strictObject({
         count: z.int().min(1).max(10).describe('How many, 1 to 10'),
-        ttl: z.int().min(1).max(168).default(deps.defaults.ttlHours).describe('Hours until they are taken back'),
-        size: z.string().min(1).max(20).default(deps.defaults.size).describe('A size of the configuration'),
+        ttl: z.int().min(1).max(168).optional().describe('Hours until they are taken back'),
+        size: z.string().min(1).max(20).optional().describe('A size of the configuration'),
+        cluster,
         reason,
         idempotency_key: key,
       }),
       outputSchema: outcomeSchema,
       annotations: CHANGE,
     },
-    ({ count, ttl: ttlHours, size, reason: why, idempotency_key: given }, extra: Extra) =>
-      change(() =>
-        session.decide(
+    ({ count, ttl, size: wanted, cluster: on, reason: why, idempotency_key: given }, extra: Extra) =>
+      change(() => {
+        const at = session.place(on);
+        const { ttlHours = deps.defaults(at.cluster).ttlHours, size = deps.defaults(at.cluster).size } = {
+          ...(ttl === undefined ? {} : { ttlHours: ttl }),
+          ...(wanted === undefined ? {} : { size: wanted }),
+        };
+        return session.decide(
           { action: 'provision', count, size, ttlHours },
-          { action: 'provision', cluster, own: true, count, size, ttlHours },
+          { action: 'provision', cluster: at.cluster, own: true, count, size, ttlHours },
           { reason: why, key: given, tool: 'provision' },
-          (request) => operations.provision({ ...request, count, size, ttlHours }),
+          (request) => at.operations.provision({ ...request, count, size, ttlHours }),
           extra,
-        ),
-      ),
+        );
+      }),
   );
 
   server.registerTool(
@@ -129,16 +159,22 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     {
       title: 'Extend a deadline',
       description: 'Moves a burst worker’s deadline, up to the longest life that the configuration allows.',
-      inputSchema: z.strictObject({ worker_id: worker, hours: z.int().min(1).max(168), reason, idempotency_key: key }),
+      inputSchema: z.strictObject({
+        worker_id: worker,
+        hours: z.int().min(1).max(168),
+        cluster,
+        reason,
+        idempotency_key: key,
+      }),
       outputSchema: outcomeSchema,
       annotations: CHANGE,
     },
-    ({ worker_id: id, hours, reason: why, idempotency_key: given }, extra: Extra) =>
+    ({ worker_id: id, hours, cluster: on, reason: why, idempotency_key: given }, extra: Extra) =>
       change(async () => {
-        const name = await operations.resolve(id);
+        const { cluster: where, operations, worker: name } = await session.find(id, on);
         return session.decide(
           { action: 'extend', worker: name, hours },
-          { action: 'extend', cluster, own: await session.ownsWorker(name), ttlHours: hours },
+          { action: 'extend', cluster: where, own: await session.ownsWorker(where, name), ttlHours: hours },
           { reason: why, key: given, tool: 'extend' },
           (request) => operations.extend({ ...request, workers: [name], hours }),
           extra,
@@ -151,17 +187,17 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     {
       title: 'Drain a worker',
       description: 'Cordons a burst worker and evicts its pods, within their PodDisruptionBudgets.',
-      inputSchema: z.strictObject({ worker_id: worker, reason, idempotency_key: key }),
+      inputSchema: z.strictObject({ worker_id: worker, cluster, reason, idempotency_key: key }),
       outputSchema: outcomeSchema,
       annotations: { ...CHANGE, destructiveHint: true, idempotentHint: true },
     },
-    ({ worker_id: id, reason: why, idempotency_key: given }, extra: Extra) =>
+    ({ worker_id: id, cluster: on, reason: why, idempotency_key: given }, extra: Extra) =>
       change(async () => {
-        const name = await operations.resolve(id);
-        await session.checked('drain', name, () => operations.previewDrain(name));
+        const { cluster: where, operations, worker: name } = await session.find(id, on);
+        await session.checked(where, 'drain', name, () => operations.previewDrain(name));
         return session.decide(
           { action: 'drain', worker: name },
-          { action: 'drain', cluster, own: await session.ownsWorker(name) },
+          { action: 'drain', cluster: where, own: await session.ownsWorker(where, name) },
           { reason: why, key: given, tool: 'drain' },
           (request) => operations.drain({ ...request, workers: [name], admin: session.token.role === 'admin' }),
           extra,
@@ -179,20 +215,24 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
         worker_id: worker,
         force: z.boolean().default(false).describe('Delete pods past their budgets; not recommended'),
         drain_first: z.boolean().default(false).describe('Drain it, then destroy it'),
+        cluster,
         reason,
         idempotency_key: key,
       }),
       outputSchema: outcomeSchema,
       annotations: { ...CHANGE, destructiveHint: true, idempotentHint: true },
     },
-    ({ worker_id: id, force, drain_first: drainFirst, reason: why, idempotency_key: given }, extra: Extra) =>
+    (
+      { worker_id: id, force, drain_first: drainFirst, cluster: on, reason: why, idempotency_key: given },
+      extra: Extra,
+    ) =>
       change(async () => {
-        const name = await operations.resolve(id);
+        const { cluster: where, operations, worker: name } = await session.find(id, on);
         const action = force ? 'force' : 'destroy';
-        const preview = await session.checked('destroy', name, () => operations.previewDestroy(name));
+        const preview = await session.checked(where, 'destroy', name, () => operations.previewDestroy(name));
         return session.decide(
           { action, worker: name, drainFirst },
-          { action, cluster, own: await session.ownsWorker(name) },
+          { action, cluster: where, own: await session.ownsWorker(where, name) },
           { reason: why, key: given, tool: 'destroy' },
           (request) =>
             operations.destroy({
@@ -218,13 +258,14 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     },
     ({ operation_id: id, reason: why }, extra: Extra) =>
       change(async () => {
-        if ((await deps.people.get(id)) !== undefined) {
-          await deps.people.withdraw(id, session.by);
+        if ((await deps.people?.get(id)) !== undefined) {
+          await deps.people?.withdraw(id, session.by);
           return session.lookUp(id);
         }
+        const { cluster: where, operations } = await session.placeOf(id);
         return session.decide(
           { action: 'cancel', operationId: id },
-          { action: 'cancel', cluster, own: await session.ownsOperation(id) },
+          { action: 'cancel', cluster: where, own: await session.ownsOperation(id) },
           { reason: why, key: id, tool: 'cancel' },
           async () => {
             const { operation } = await operations.cancel(id, session.by);

@@ -14,7 +14,7 @@ export type Token = AssistantPolicy & { readonly token: string };
 
 /** Something that a subscriber may want to read again. */
 export type Change =
-  | { readonly kind: 'worker'; readonly name: string | undefined }
+  | { readonly kind: 'worker'; readonly cluster: string; readonly name: string | undefined }
   | { readonly kind: 'operation'; readonly id: string };
 
 /** A question put to people in Slack, and how it stands. */
@@ -52,14 +52,16 @@ export type People = {
 };
 
 export type ServerDeps = {
-  readonly operations: Operations;
-  readonly cluster: string;
+  /** Cluster name -> its operations, the default cluster's first. */
+  readonly clusters: ReadonlyMap<string, Operations>;
   readonly store: Pick<Store, 'appendAudit' | 'listAudit' | 'getWorker' | 'getOperation'>;
-  readonly people: People;
+  /** Without it, what a person must decide is refused. */
+  readonly people: People | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  readonly defaults: { readonly size: string; readonly ttlHours: number };
+  /** Defaults of a provision, by cluster. */
+  readonly defaults: (cluster: string) => { readonly size: string; readonly ttlHours: number };
   /** @returns a function that ends the subscription. */
   readonly onChange: (listener: (change: Change) => void) => () => void;
   readonly version: string;

@@ -49,11 +49,12 @@ export function workerOut(worker: WorkerView): WorkerOut {
   };
 }
 
-export function fleetOut(cluster: string, fleet: Fleet): FleetOut {
-  const { freshness } = fleet;
+/** The fleets of several clusters as one. */
+export function fleetOut(fleets: ReadonlyMap<string, Fleet>): FleetOut {
   return {
-    clusters: [
-      {
+    clusters: [...fleets].map(([cluster, fleet]) => {
+      const { freshness } = fleet;
+      return {
         cluster,
         stale: freshness.stale,
         ...(freshness.stale
@@ -65,9 +66,9 @@ export function fleetOut(cluster: string, fleet: Fleet): FleetOut {
         burst_workers: fleet.burstCount,
         max_burst_workers: fleet.maxBurstWorkers,
         joining: fleet.joining,
-      },
-    ],
-    workers: fleet.workers.slice(0, MAX_LISTED).map(workerOut),
+      };
+    }),
+    workers: [...fleets.values()].flatMap(({ workers }) => workers.slice(0, MAX_LISTED).map(workerOut)),
   };
 }
 
@@ -126,7 +127,11 @@ export function detailsOut(details: WorkerDetails): DetailsOut {
         }),
     kubelet_version: clean(node.kubeletVersion),
     os_image: clean(node.osImage),
-    history: details.history.map((row) => ({ at: time(row.atMs), actor: clean(row.actor), text: clean(row.text, 300) })),
+    history: details.history.map((row) => ({
+      at: time(row.atMs),
+      actor: clean(row.actor),
+      text: clean(row.text, 300),
+    })),
   };
 }
 
@@ -155,7 +160,12 @@ export function previewOut(preview: DrainPreview): PreviewOut {
     errors: preview.errors.slice(0, MAX_LISTED).map((pod) => ({ ...named(pod), text: clean(pod.text) })),
     blocked: preview.blocked
       .slice(0, MAX_LISTED)
-      .map((block) => ({ ...block, pod: clean(block.pod), budget: clean(block.budget), numbers: clean(block.numbers) })),
+      .map((block) => ({
+        ...block,
+        pod: clean(block.pod),
+        budget: clean(block.budget),
+        numbers: clean(block.numbers),
+      })),
     losses: preview.losses.slice(0, MAX_LISTED).map((loss) => clean(loss)),
   };
 }
@@ -163,7 +173,9 @@ export function previewOut(preview: DrainPreview): PreviewOut {
 export function previewText(preview: PreviewOut): string {
   return [
     `A drain of ${quoted(preview.worker)} would evict ${preview.evict.length} pods and leave ${preview.skip.length}.`,
-    ...preview.errors.map((pod) => `It would not begin: ${quoted(`${pod.namespace}/${pod.name}`)}: ${quoted(pod.text)}`),
+    ...preview.errors.map(
+      (pod) => `It would not begin: ${quoted(`${pod.namespace}/${pod.name}`)}: ${quoted(pod.text)}`,
+    ),
     ...preview.blocked.map(
       (block) =>
         `Held back now: ${quoted(block.pod)} by ${quoted(block.budget)} (${quoted(block.numbers)})${block.never ? ', which cannot let go by itself' : ''}`,
