@@ -63,7 +63,7 @@ export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: A
     }));
 
   const forward = async (message: JSONRPCMessage): Promise<void> => {
-    if (isInitializeRequest(message)) initialize = message as JSONRPCMessage;
+    if (isInitializeRequest(message)) initialize = message;
     else if ('method' in message && message.method === 'notifications/initialized') initialized = message;
     await reopening;
     try {

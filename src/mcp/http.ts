@@ -158,7 +158,7 @@ export async function startMcpHttp(options: McpHttpOptions): Promise<McpHttp> {
     const session: Session = { token, server, transport, usedAtMs: clock.now(), open: 0 };
     transport.onerror = (error) => log.debug({ err: error, token: token.name }, 'an MCP request was refused');
     // the SDK's transport types lack exactOptionalPropertyTypes
-    await server.connect(transport as Parameters<McpServer['connect']>[0]);
+    await server.connect(transport);
     return session;
   };
 

@@ -158,14 +158,12 @@ export function previewOut(preview: DrainPreview): PreviewOut {
     evict: preview.evict.slice(0, MAX_LISTED).map((pod) => ({ ...named(pod), owner: clean(pod.owner) })),
     skip: preview.skip.slice(0, MAX_LISTED).map((pod) => ({ ...named(pod), why: pod.why })),
     errors: preview.errors.slice(0, MAX_LISTED).map((pod) => ({ ...named(pod), text: clean(pod.text) })),
-    blocked: preview.blocked
-      .slice(0, MAX_LISTED)
-      .map((block) => ({
-        ...block,
-        pod: clean(block.pod),
-        budget: clean(block.budget),
-        numbers: clean(block.numbers),
-      })),
+    blocked: preview.blocked.slice(0, MAX_LISTED).map((block) => ({
+      ...block,
+      pod: clean(block.pod),
+      budget: clean(block.budget),
+      numbers: clean(block.numbers),
+    })),
     losses: preview.losses.slice(0, MAX_LISTED).map((loss) => clean(loss)),
   };
 }

@@ -104,8 +104,7 @@ export function createGate(options: GateOptions): Gate {
   };
   const ownerOf = async (name: string): Promise<string | undefined> => {
     const record = await store.getWorker(options.cluster, name);
-    if (record !== undefined && record.state !== 'removed')
-      return personOf(record.owner);
+    if (record !== undefined && record.state !== 'removed') return personOf(record.owner);
     return (await operations.fleet()).workers.find((worker) => worker.name === name)?.owner;
   };
   const require = async (who: Who, need: Role, action: string, workerName?: string): Promise<Role> => {

@@ -47,8 +47,7 @@ async function vmSpec(deps: StepDeps, context: StepContext, join: VmSpec['join']
   if (size === undefined)
     throw new BurstError('invalid_input', `The size ${data.size ?? '?'} is not in the configuration any more.`);
   const operation = await deps.store.getOperation(run.operationId);
-  const requester =
-    operation === undefined ? 'unknown' : actorId(operation.requester);
+  const requester = operation === undefined ? 'unknown' : actorId(operation.requester);
   return {
     id: needVmId(data),
     name: run.workerName,
