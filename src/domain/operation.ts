@@ -10,10 +10,19 @@ export type RunState = 'running' | 'undoing' | 'succeeded' | 'undone' | 'stuck';
 /** Projection of an operation's runs; `partial`: some succeeded, some did not. */
 export type OperationState = 'running' | 'succeeded' | 'partial' | 'failed' | 'cancelled' | 'stuck';
 
-/** Who asked: a Slack user, or Burst itself (the reaper). */
+/** Who asked: a Slack user, an assistant over MCP (by its token's name), or Burst itself (the reaper). */
 export type Actor =
   | { readonly kind: 'slack'; readonly userId: string; readonly userName?: string }
+  /** `userId`: the Slack user who answers for it. */
+  | { readonly kind: 'assistant'; readonly name: string; readonly userId?: string }
   | { readonly kind: 'system'; readonly name: string };
+
+/** The Slack user behind an actor: who asked, or who answers for the assistant that did. */
+export const personOf = (by: Actor | undefined): string | undefined =>
+  by === undefined || by.kind === 'system' ? undefined : by.userId;
+
+/** The id by which an actor is known and looked for: a Slack user id, or the name of an assistant or of Burst's own part. */
+export const actorId = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
 
 export type OperationParams =
   | { readonly kind: 'provision'; readonly count: number; readonly size: SizeName; readonly ttlHours: number }

@@ -25,9 +25,6 @@ export type Planned = {
   readonly step?: string;
 };
 
-/** The id by which people know an actor. */
-export const actorText = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
-
 export type Submission = ReturnType<typeof createSubmission>;
 
 export function createSubmission(deps: ServiceDeps) {

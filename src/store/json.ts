@@ -8,6 +8,7 @@ const text = z.string();
 const number = z.number();
 
 export const actorSchema: z.ZodType<Actor> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('assistant'), name: text, userId: text.exactOptional() }),
   z.object({ kind: z.literal('slack'), userId: text, userName: text.exactOptional() }),
   z.object({ kind: z.literal('system'), name: text }),
 ]);
@@ -97,9 +98,6 @@ export function readJson<T>(schema: z.ZodType<T>, value: string, where: string):
   if (!result.success) throw unreadable(where, z.prettifyError(result.error), result.error);
   return result.data;
 }
-
-/** The id by which an actor is looked for: the Slack user id, or the name of Burst's own part. */
-export const actorId = (actor: Actor): string => (actor.kind === 'slack' ? actor.userId : actor.name);
 
 function unreadable(where: string, why: string, cause: unknown): BurstError {
   return new BurstError('internal', `The database holds something unreadable in ${where}: ${why}.`, {
