@@ -5,7 +5,7 @@ import { type CrossProblem, crossChecks, didYouMean, effectiveSizes, effectiveTe
 import { type ParsedFile, type Tree, isTree, parseFile } from './document.ts';
 import { type Environment, type Overlay, type ReadFile, getAt, overlay } from './environment.ts';
 import { ConfigError, type Problem } from './error.ts';
-import { type ClusterConfig, type Config, type FileConfig, fileSchema } from './schema.ts';
+import { type ClusterConfig, type Config, type FileConfig, fileSchema, mcpToken } from './schema.ts';
 import { type Path, allowedAt, camelCase, isSecret, keysAt, leafPaths } from './shape.ts';
 
 /** Where the file is unless told; only this one may be absent. */
@@ -158,6 +158,10 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
   const { clusters: _clusters, default_cluster: _default, ...own } = file;
   const derived = camelCase(fileSchema, own) as Omit<ClusterConfig, 'defaultIn'>;
   const { bot_token: botToken = '' } = file.slack;
+  const tokens = file.mcp.tokens.map(({ token_env: _env, token_file: _file, token = '', ...rest }) => ({
+    ...(camelCase(mcpToken, rest) as Omit<ClusterConfig['mcp']['tokens'][number], 'token'>),
+    token,
+  }));
   return {
     ...derived,
     defaultIn,
@@ -168,13 +172,7 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
     workerSizes: Object.fromEntries(sizes) as ClusterConfig['workerSizes'],
     join: { ...derived.join, ...effectiveTemplates(file) },
     slack: { ...derived.slack, botToken },
-    mcp: {
-      ...derived.mcp,
-      tokens: derived.mcp.tokens.map(({ token = '', tokenEnv: _env, tokenFile: _file, ...rest }) => ({
-        ...rest,
-        token,
-      })),
-    },
+    mcp: { ...derived.mcp, tokens },
   };
 }
 

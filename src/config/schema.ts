@@ -171,7 +171,7 @@ const slack = section({
   api_url: httpUrl.optional(),
 });
 
-const mcpToken = z.strictObject({
+export const mcpToken = z.strictObject({
   name: matching(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits, ".", "_" and "-", at most 40 characters'),
   token_env: matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable').optional(),
   token_file: secretFile(),
