@@ -3,7 +3,6 @@ import type { AssistantPolicy } from './domain/assistant.ts';
 import type { Config } from './config/index.ts';
 import { createMcpServer, startMcpHttp } from './mcp/index.ts';
 import type { Change, McpHttp, People, ServerDeps, Token } from './mcp/index.ts';
-import type { Member } from './member.ts';
 import type { Parts } from './parts.ts';
 import type { Store } from './ports/store.ts';
 import { version } from './version.ts';
@@ -39,7 +38,7 @@ const policyOf = (token: Config['mcp']['tokens'][number]): AssistantPolicy => ({
 /** Starts to listen. @throws when the address cannot be listened on. */
 export async function startAssistants(
   { config, clock, ids, log }: Parts,
-  members: readonly Member[],
+  doors: ServerDeps['clusters'],
   store: Store,
   people: People | undefined,
   onChange: Changes['onChange'],
@@ -47,7 +46,7 @@ export async function startAssistants(
   const { mcp } = config;
   const workers = new Map(config.clusters.map((own) => [own.kubernetes.name, own.burstWorkers]));
   const deps: ServerDeps = {
-    clusters: new Map(members.map(({ name, operations }) => [name, operations])),
+    clusters: doors,
     store,
     people,
     clock,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong. */
 import { messageOf } from './domain/errors.ts';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,8 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
   const { startSandbox } = await import('./sandbox/index.ts');
   const world = await startSandbox({ port: Number(options.port ?? 8787), clusters });
   const folder = mkdtempSync(join(tmpdir(), 'burst-sandbox-'));
+  const tokenFile = join(folder, 'assistant.token');
+  writeFileSync(tokenFile, randomBytes(24).toString('hex'), { mode: 0o600 });
   const file = {
     ...(clusters > 1
       ? severalClusters(world.clusters, folder)
@@ -79,6 +82,18 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
     engine: { poll_seconds: 1 },
     logging: { level: process.env['LOG_LEVEL'] ?? 'warn' },
     monitoring: { port: 0 },
+    approvals: {
+      rules: [
+        { name: 'many', actions: ['provision'], more_than: 5 },
+        { name: 'large', actions: ['provision'], sizes: ['xlarge'] },
+        { name: 'force', actions: ['force'] },
+      ],
+    },
+    mcp: {
+      enabled: true,
+      port: 0,
+      tokens: [{ name: 'assistant', token_file: tokenFile, role: 'admin', user: 'U0OPERATOR1' }],
+    },
   };
   let app: App | undefined;
   const close = async (): Promise<void> => {
@@ -87,13 +102,18 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const config = loadConfig({ path: 'sandbox', env: {}, readFile: () => JSON.stringify(file) });
+    const config = loadConfig({
+      path: 'sandbox',
+      env: {},
+      readFile: (path) => (path === tokenFile ? read(path) : JSON.stringify(file)),
+    });
     app = await startApp({ config, clock: world.clock, kubeconfig: world.kubernetes.kubeconfig });
   } catch (error) {
     await close();
     throw error;
   }
   out(`Burst's sandbox: ${world.url}`);
+  out(`An assistant's MCP server: ${app.mcpUrl ?? ''} (bearer token in ${tokenFile})`);
   await untilSignal(close);
 }
 

@@ -7,7 +7,7 @@ import { BurstError } from './domain/errors.ts';
 import { createCluster, createLateCluster } from './kubernetes/index.ts';
 import { createLogger } from './observability/index.ts';
 import type { Logger } from './observability/index.ts';
-import type { Operations, StepDeps } from './operations/index.ts';
+import type { Approvals, Operations, StepDeps } from './operations/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
@@ -175,7 +175,12 @@ export function stepDeps(
 }
 
 /** @param doors the operations of each cluster, by its name. */
-export function makeSlack(parts: Parts, store: Store, doors: ReadonlyMap<string, Operations>): Chat {
+export function makeSlack(
+  parts: Parts,
+  store: Store,
+  doors: ReadonlyMap<string, Operations>,
+  approvals?: Approvals,
+): Chat {
   const { slack, clusters, defaultCluster } = parts.config;
   const doorsOf = clusters.map((config) => {
     const operations = doors.get(config.kubernetes.name);
@@ -199,6 +204,7 @@ export function makeSlack(parts: Parts, store: Store, doors: ReadonlyMap<string,
     ...first,
     others: doorsOf.filter((door) => door !== first),
     store,
+    ...(approvals === undefined ? {} : { approvals }),
     ...(slack.channel === undefined ? {} : { defaultChannelId: slack.channel }),
     clock: parts.clock,
     ids: parts.ids,

@@ -244,6 +244,30 @@ function checkAssistants({ mcp }: FileConfig, add: Add): void {
   }
 }
 
+function checkApprovals(file: FileConfig, add: Add): void {
+  const names = new Set<string>();
+  const sizes = Object.keys(effectiveSizes(file));
+  for (const [index, rule] of file.approvals.rules.entries()) {
+    const path = `approvals.rules.${index}`;
+    if (names.has(rule.name)) add(`${path}.name`, [], `found "${rule.name}"; each rule needs a name of its own`);
+    names.add(rule.name);
+    for (const [at, size] of rule.sizes.entries())
+      if (!sizes.includes(size))
+        add(
+          `${path}.sizes.${at}`,
+          ['worker_sizes'],
+          `found "${size}"; allowed: ${sizes.join(', ')}${didYouMean(size, sizes)}`,
+        );
+    const { users, groups } = rule.approvers;
+    if (users.length > 0 && groups.length === 0 && !users.includes('*') && new Set(users).size < rule.needed)
+      add(
+        `${path}.needed`,
+        [],
+        `found ${rule.needed}; allowed: at most its number of approvers (${new Set(users).size})`,
+      );
+  }
+}
+
 export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   const problems: CrossProblem[] = [];
   const add: Add = (path, others, text) => {
@@ -256,5 +280,6 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkJoin(file, add);
   checkSlack(file, add);
   checkAssistants(file, add);
+  checkApprovals(file, add);
   return problems;
 }

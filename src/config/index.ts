@@ -6,6 +6,7 @@ export { ConfigError, type Problem } from './error.ts';
 export { DEFAULT_PATH, loadConfig, type LoadInput } from './load.ts';
 export {
   accessPolicy,
+  approvalPolicy,
   drainPolicy,
   enginePolicy,
   joinTemplates,

@@ -1,4 +1,5 @@
 /** A cluster's configuration as the core sees it. Every function is pure; seconds, minutes and hours become ms here. */
+import type { ApprovalPolicy, ApprovalRule } from '../domain/approval.ts';
 import type {
   AccessPolicy,
   DrainPolicy,
@@ -115,6 +116,39 @@ export function enginePolicy({ engine }: ClusterConfig): EnginePolicy {
 /** `slack.roles` and `slack.channels`. */
 export function accessPolicy({ slack }: ClusterConfig): AccessPolicy {
   return { roles: slack.roles, channels: slack.channels };
+}
+
+const minutesOf = (clock = ''): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
+
+/** `approvals`. */
+export function approvalPolicy({ approvals }: ClusterConfig): ApprovalPolicy {
+  return {
+    channelId: approvals.channel,
+    expiresMs: approvals.expiresMinutes * MINUTE_MS,
+    remindBeforeMs: approvals.remindBeforeMinutes * MINUTE_MS,
+    timezone: approvals.timezone,
+    rules: approvals.rules.map((rule): ApprovalRule => {
+      const [from, to] = rule.between?.split('-') ?? [];
+      return {
+        name: rule.name,
+        actions: rule.actions,
+        moreThan: rule.moreThan,
+        longerThanHours: rule.longerThanHours,
+        costAbove: undefined,
+        sizes: rule.sizes,
+        others: rule.others,
+        channels: rule.channels,
+        clusters: rule.clusters,
+        between: rule.between === undefined ? undefined : { from: minutesOf(from), to: minutesOf(to) },
+        days: rule.days,
+        approvers: rule.approvers,
+        needed: rule.needed,
+        self: rule.self,
+        channelId: rule.channel,
+        expiresMs: rule.expiresMinutes === undefined ? undefined : rule.expiresMinutes * MINUTE_MS,
+      };
+    }),
+  };
 }
 
 /** The join templates, for `renderJoin`. */

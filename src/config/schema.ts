@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { withoutDefaults } from './shape.ts';
 import { validTemplate } from './templates.ts';
-import { compilePattern, validCron } from './values.ts';
+import { compilePattern, validCron, validTimezone } from './values.ts';
 
 const whole = (min: number, max: number, fallback: number) => z.int().min(min).max(max).default(fallback);
 const text = (max = 500) => z.string().min(1).max(max);
@@ -156,6 +156,41 @@ const role = section({
   groups: z.array(slackGroup).max(100).default([]),
 });
 
+const approvalRule = z.strictObject({
+  name: matching(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits, ".", "_" and "-", at most 40 characters'),
+  actions: z
+    .array(z.enum(['provision', 'extend', 'drain', 'destroy', 'force']))
+    .max(5)
+    .default([]),
+  more_than: z.int().min(0).max(1000).optional(),
+  longer_than_hours: z.int().min(0).max(168).optional(),
+  sizes: z.array(sizeName).max(100).default([]),
+  others: z.boolean().default(false),
+  channels: z.array(channelId).max(1000).default([]),
+  clusters: z.array(text(63)).max(100).default([]),
+  between: matching(
+    /^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$/,
+    'HH:MM-HH:MM, e.g. "18:00-08:00"',
+  ).optional(),
+  days: z
+    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+    .max(7)
+    .default([]),
+  approvers: role,
+  needed: whole(1, 20, 1),
+  self: z.boolean().default(false),
+  channel: channelId.optional(),
+  expires_minutes: z.int().min(1).max(10_080).optional(),
+});
+
+const approvals = section({
+  channel: channelId.optional(),
+  expires_minutes: whole(1, 10_080, 240),
+  remind_before_minutes: whole(0, 10_080, 30),
+  timezone: checked(validTimezone, 100).default('UTC'),
+  rules: z.array(approvalRule).max(100).default([]),
+});
+
 const slack = section({
   mode: z.enum(['socket', 'http']).default('socket'),
   bot_token: secret(),
@@ -260,6 +295,7 @@ export const fileSchema = z.strictObject({
     retry_base_seconds: seconds(1, 300, 1),
     retry_max_seconds: seconds(1, 3600, 60),
   }),
+  approvals,
   slack,
   database: section({ path: text(4000).default('data/burst.sqlite') }),
   logging: section({

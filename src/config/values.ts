@@ -78,3 +78,13 @@ export function cronEvery(seconds: number): string | undefined {
   if (!Number.isInteger(hours) || 24 % hours !== 0) return undefined;
   return hours === 24 ? '0 0 0 * * *' : `0 0 */${hours} * * *`;
 }
+
+/** A time zone of the IANA database. @returns what is wrong with it. */
+export function validTimezone(name: string): string | undefined {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return undefined;
+  } catch {
+    return 'the name of a time zone, e.g. "UTC" or "Europe/Berlin"';
+  }
+}

@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'ambiguous'
   | 'safety_violation'
   | 'forbidden'
+  | 'awaiting_approval'
   | 'limit_reached'
   | 'worker_busy'
   | 'not_drained'

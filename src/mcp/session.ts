@@ -6,6 +6,7 @@ import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/proto
 import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
 import { assistantDecision, mayUseCluster } from '../domain/assistant.ts';
 import type { AssistantRequest } from '../domain/assistant.ts';
+import { AwaitsApproval } from '../domain/approval.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import type { Actor } from '../domain/operation.ts';
 import type { Accepted, Operations, Request } from '../operations/index.ts';
@@ -251,7 +252,14 @@ export function createSession(deps: ServerDeps, token: Token) {
         return follow(asked.id, await describeAsked(asked), extra);
       }
       case 'alone': {
-        const accepted = await submit({ by, reason: request.reason, idempotencyKey });
+        let accepted: Accepted;
+        try {
+          accepted = await submit({ by, reason: request.reason, idempotencyKey });
+        } catch (error) {
+          // a rule wants people to approve it: it is a question now
+          if (!(error instanceof AwaitsApproval)) throw error;
+          return follow(error.approval.id, await lookUp(error.approval.id), extra);
+        }
         const first = await describe(accepted.operation.id);
         const marked = { ...first, structured: { ...first.structured, duplicate: accepted.duplicate } };
         return follow(accepted.operation.id, marked, extra);

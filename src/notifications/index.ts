@@ -44,6 +44,8 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
     const owners = people(facts.owners ?? []);
     return { as: 'edited', to: reach(facts, owners), mention: owners };
   },
+  // where the approvers are is written with the notice; the outcome is told to who asked
+  approval: (facts) => ({ as: 'edited', to: reach(facts, people([facts.requester])), mention: [] }),
   alert: (facts) => ({
     as: 'once',
     to: reach(facts, people([...(facts.owners ?? []), facts.requester])),

@@ -98,6 +98,7 @@ export function createControl(
           if (refusal !== undefined) throw refusal;
           assertDrainable(deps, node, { removing });
         }
+        if (request.checkOnly === true) return { operation, runs, duplicate: false };
         const why = (request.reason ?? '').slice(0, 500);
         return adjust(operation, runs, { force: true }, 'forced', [
           {

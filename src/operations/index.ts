@@ -4,5 +4,7 @@ export type { ServiceDeps } from './submission.ts';
 export { runDefinitions } from './definitions.ts';
 export { BURST_TAG } from './deps.ts';
 export type { RenderJoin, StepDeps } from './deps.ts';
+export { createApprovals } from './approvals.ts';
+export type { Approvals, ApprovalsDeps } from './approvals.ts';
 export { resolveName } from './names.ts';
 export type { Accepted, DestroyPreview, Fleet, Operations, Request } from './types.ts';

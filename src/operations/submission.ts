@@ -67,6 +67,7 @@ export function createSubmission(deps: ServiceDeps) {
     const nowMs = clock.now();
     const id = deps.ids.next();
     const reason = (request.reason ?? '').slice(0, 500);
+    if (request.checkOnly === true) return checked(id, request, params);
     const result = await store.createOperation({
       id,
       cluster: cluster.name,
@@ -109,6 +110,26 @@ export function createSubmission(deps: ServiceDeps) {
     deps.submitted(result.created ? result.operation : undefined);
     return { operation: result.operation, runs: await store.runsOf(result.operation.id), duplicate: !result.created };
   }
+
+  /** What would be recorded. */
+  const checked = (id: string, { by, ...request }: Request, params: OperationParams): Accepted => ({
+    operation: {
+      id,
+      cluster: cluster.name,
+      kind: params.kind,
+      state: 'running',
+      params,
+      requester: by,
+      channelId: request.channelId,
+      reason: request.reason ?? '',
+      idempotencyKey: request.idempotencyKey,
+      createdAtMs: clock.now(),
+      endedAtMs: undefined,
+      cancelledBy: undefined,
+    },
+    runs: [],
+    duplicate: false,
+  });
 
   /** Live read. @throws `not_found`, which says what becomes of a recorded worker without a node. */
   async function nodeOf(name: string): Promise<NodeFacts> {

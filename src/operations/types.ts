@@ -10,6 +10,8 @@ export type Request = {
   readonly reason?: string;
   /** The same key twice is the same operation (Slack's trigger id, a view's id and hash, …). */
   readonly idempotencyKey: string;
+  /** Everything is checked and nothing is recorded: what is answered is what would be. */
+  readonly checkOnly?: true;
 };
 
 export type Accepted = { readonly operation: Operation; readonly runs: readonly Run[]; readonly duplicate: boolean };

@@ -86,7 +86,14 @@ export type Notice =
       readonly text: string;
     }
   /** (Re)draw the one message of a time that a worker was not Ready. */
-  | { readonly kind: 'health'; readonly cluster: string; readonly workerName: string; readonly sinceMs: number };
+  | { readonly kind: 'health'; readonly cluster: string; readonly workerName: string; readonly sinceMs: number }
+  /** (Re)draw the one message of an approval; remind its approvers, once; tell its requester how it ended, once. */
+  | {
+      readonly kind: 'approval';
+      readonly cluster: string;
+      readonly approvalId: string;
+      readonly tell: 'request' | 'reminder' | 'outcome';
+    };
 export type NewOutbox = {
   readonly key: string;
   readonly notice: Notice;

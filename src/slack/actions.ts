@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Operation, OperationKind } from '../domain/operation.ts';
 import { BurstError } from '../domain/errors.ts';
+import { onApproval } from './approvals.ts';
 import { readMenuValue } from './blocks/menu.ts';
 import { ALL_CLUSTERS } from '../domain/cluster-words.ts';
 import { readMark } from './blocks/clusters.ts';
@@ -75,6 +76,7 @@ async function clusterOf({ actionId, value }: Click, call: Call, clusters: Clust
     return operation?.cluster ?? meant;
   }
   if (area === 'warn') return clusters.withWorkers(read(warnValue, value).workers, call);
+  if (area === 'approval') return (await clusters.of(meant).approvals?.get(value))?.cluster ?? meant;
   if (area === 'worker') return clusters.withWorkers([value.split('|').at(-1) ?? ''], call);
   return meant;
 }
@@ -188,6 +190,8 @@ function clicksIn(services: Services): Clicks {
 
   return async (click, call) => {
     const [, area = '', verb = '', argument = ''] = click.actionId.split(':');
+    // approvers have a channel of their own, and the decision is bound to its rule
+    if (area === 'approval') return onApproval(verb, click.value, call, services);
     await gate.requireChannel(call, 'this button');
     switch (area) {
       case 'panel':

@@ -6,6 +6,7 @@ import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { Approvals } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -52,6 +53,7 @@ export type SlackAppOptions = ClusterDoor & {
   /** Another Web API, ending with `/api/`. */
   readonly apiUrl?: string;
   readonly store: Store;
+  readonly approvals?: Approvals;
   readonly defaultChannelId?: string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -79,11 +81,11 @@ const words = (error: unknown): string => platformError(error) ?? messageOf(erro
 
 /** What serves the requests for each cluster. */
 function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
-  const { store, clock, ids, log, defaultChannelId } = options;
+  const { store, approvals, clock, ids, log, defaultChannelId } = options;
   const doors = [options, ...(options.others ?? [])];
   const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
     const gate = createGate({ clients, access, operations, store, clock, log, cluster });
-    return { cluster, clients, operations, store, access, workers, gate, clock, ids, log, defaultChannelId };
+    return { cluster, clients, operations, approvals, store, access, workers, gate, clock, ids, log, defaultChannelId };
   });
   const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
     defaultIn.map((id) => [id, cluster] as const),

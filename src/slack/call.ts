@@ -1,6 +1,7 @@
 /** What a command or a click is to the code that serves it. */
 import type { View } from '@slack/types';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { Approvals } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -21,6 +22,7 @@ export type Services = {
   readonly clusters: Clusters;
   readonly clients: Clients;
   readonly operations: Operations;
+  readonly approvals: Approvals | undefined;
   readonly store: Store;
   readonly access: AccessPolicy;
   readonly workers: WorkerPolicy;

@@ -5,13 +5,16 @@
  */
 import { createHash } from 'node:crypto';
 import type { WorkerPolicy } from '../domain/policy.ts';
+import type { Approvals } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Notice, OutboxRow, Store } from '../ports/store.ts';
 import type { Actor, Operation } from '../domain/operation.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
+import { personOf } from '../domain/operation.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
+import { approvalMessage, outcomeMessage, reminderMessage } from './blocks/approvals.ts';
 import { alertMessage, healthMessage, warningMessage } from './blocks/notices.ts';
 import { operationMessage } from './blocks/operation.ts';
 import { threadMessage } from './blocks/thread.ts';
@@ -39,6 +42,7 @@ export type DeliveryOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
+  readonly approvals?: Pick<Approvals, 'get' | 'approversText'>;
 };
 export type Door = {
   readonly operations: Pick<Operations, 'operation' | 'details'>;
@@ -172,16 +176,48 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const episode = await store.getEpisode(notice.cluster, notice.workerName, notice.sinceMs);
     if (episode === undefined) return;
     const { to, mention } = await telling(row, undefined);
-    const message = healthMessage(episode, mention);
+    await redrawn(row, healthMessage(episode, mention), 'health', to);
+  };
+
+  /** The one message of this key as it is now; posted when it is not there. */
+  const redrawn = async (row: OutboxRow, message: Message, identity: string, to: readonly string[]): Promise<void> => {
     const digest = digestOf(message.text, message.blocks);
     const before = await posting.placeOf(row.key);
     if (before?.digest === digest) return;
     const place =
       before !== undefined && (await posting.edit(before, message))
         ? before
-        : await posting.post({ key: row.key, identity: 'health', message, to });
+        : await posting.post({ key: row.key, identity, message, to });
     if (place === undefined) log.warn({ key: row.key, text: message.text }, 'no channel for a notice');
     else await store.saveMessage({ key: row.key, digest, channelId: place.channelId, ts: place.ts });
+  };
+
+  /** Draws the message of an approval from its present state; reminds in its thread; tells who asked how it ended. */
+  const deliverApproval = async (row: OutboxRow, notice: Extract<Notice, { kind: 'approval' }>): Promise<void> => {
+    const { approvals } = options;
+    const approval = await approvals?.get(notice.approvalId);
+    if (approvals === undefined || approval === undefined) return;
+    const { requester, askIn, cluster } = approval;
+    const direct = personOf(requester);
+    const approvers = approvals.approversText(approval);
+    switch (notice.tell) {
+      case 'request': {
+        const message = shown(approvalMessage(approval, approvers), cluster);
+        const to = [askIn, options.defaultChannelId, direct].filter((id) => id !== undefined);
+        return redrawn(row, message, 'approval', to);
+      }
+      case 'reminder': {
+        const place = await posting.placeOf(`approval:${approval.id}`);
+        if (approval.state !== 'pending' || place === undefined) return;
+        return say(row.key, shown(reminderMessage(approval, approvers), cluster), 'reminder', {
+          to: [],
+          thread: place,
+        });
+      }
+      case 'outcome':
+        if (direct !== undefined)
+          await say(row.key, shown(outcomeMessage(approval), cluster), 'outcome', { to: [direct] });
+    }
   };
 
   const deliver = async (row: OutboxRow): Promise<boolean> => {
@@ -198,6 +234,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
       case 'health':
         await deliverHealth(row, notice);
+        return true;
+      case 'approval':
+        await deliverApproval(row, notice);
         return true;
       case 'alert': {
         const operation = notice.operationId === undefined ? undefined : await store.getOperation(notice.operationId);
@@ -275,6 +314,8 @@ function namesOf(notice: Notice): readonly string[] {
       return notice.workers;
     case 'health':
       return [notice.workerName];
+    case 'approval':
+      return [];
     case 'alert':
       return notice.workerName === undefined ? [] : [notice.workerName];
   }

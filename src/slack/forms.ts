@@ -8,6 +8,7 @@ const metadataSchema = z.object({
   /** Which of several clusters it is for. */
   cluster: z.string().optional(),
   operationId: z.string().optional(),
+  approvalId: z.string().optional(),
   workers: z.array(z.string()).default([]),
   fingerprints: z.record(z.string(), z.string()).default({}),
   drainFirst: z.boolean().default(true),

@@ -31,6 +31,8 @@ export interface Gate {
   standing(who: Who): Promise<AccessAnswer>;
   /** Also that each worker is their own, or that they are admin. */
   requireWorkers(who: Who, workers: readonly string[], action: string): Promise<Role>;
+  /** Of these user groups, those that the person is in; a look-up that fails leaves it unknown. */
+  lookUp(userId: string, groups: readonly string[]): Promise<Groups>;
   /** @throws AccessRefused when commands are not allowed in this channel. */
   requireChannel(who: Who, action: string): Promise<void>;
 }
@@ -65,9 +67,7 @@ export function createGate(options: GateOptions): Gate {
       return new Set(answer.users ?? []);
     });
   };
-  const groupsOf = async (userId: string, need: Role): Promise<Groups> => {
-    // Groups of every role are asked, so that an answer names the role that the person really has.
-    const wanted = groupsThatGrant(access, 'viewer');
+  const lookedUp = async (userId: string, wanted: readonly string[]) => {
     const memberOf = new Set<string>();
     let why: string | undefined;
     for (const group of wanted)
@@ -77,6 +77,11 @@ export function createGate(options: GateOptions): Gate {
         log.warn({ group, error: messageOf(error) }, 'user group look-up failed');
         why ??= `the user group ${group} could not be looked up`;
       }
+    return { memberOf, why };
+  };
+  const groupsOf = async (userId: string, need: Role): Promise<Groups> => {
+    // Groups of every role are asked, so that an answer names the role that the person really has.
+    const { memberOf, why } = await lookedUp(userId, groupsThatGrant(access, 'viewer'));
     const enough = roleAnswer(access, userId, { known: true, memberOf }, need).ok;
     return enough || why === undefined ? { known: true, memberOf } : { known: false, why };
   };
@@ -145,6 +150,10 @@ export function createGate(options: GateOptions): Gate {
         );
       }
       return role;
+    },
+    async lookUp(userId, groups) {
+      const { memberOf, why } = await lookedUp(userId, groups);
+      return why === undefined ? { known: true, memberOf } : { known: false, why };
     },
     async requireChannel(who, action) {
       if (channelAllowed(access, who.channelId)) return;

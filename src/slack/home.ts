@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto';
 import type { HomeView } from '@slack/types';
 import type { AccessPolicy } from '../domain/policy.ts';
+import type { Approvals } from '../operations/index.ts';
 import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isBurstError } from '../domain/errors.ts';
+import { waitingFor } from './approvals.ts';
 import type { Log } from './basics.ts';
 import { createLoop } from './loop.ts';
 import { homeOfAll, homeView } from './blocks/home.ts';
@@ -31,7 +33,7 @@ const NOTHING: HomeFacts = { userId: '', refusal: 'No cluster is configured.', c
 
 export type HomeDoor = {
   readonly cluster: string;
-  readonly gate: Pick<Gate, 'standing' | 'require'>;
+  readonly gate: Pick<Gate, 'standing' | 'require' | 'lookUp'>;
   readonly operations: Pick<Operations, 'fleet' | 'recent'>;
   readonly access: AccessPolicy;
 };
@@ -39,6 +41,7 @@ export type HomeOptions = {
   readonly clients: Pick<Clients, 'home'>;
   /** The clusters, the default one first. */
   readonly doors: readonly HomeDoor[];
+  readonly approvals?: Approvals | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -77,8 +80,9 @@ export function createHome(options: HomeOptions): Home {
     const each = await Promise.all(
       world.map(async ({ door: { cluster, gate, access }, seen }) => {
         const standing = await gate.standing({ by: { kind: 'slack', userId } });
+        const approvals = standing.ok ? await waitingFor(userId, { approvals: options.approvals, cluster, gate }) : [];
         const facts: HomeFacts = standing.ok
-          ? { userId, role: standing.role, ...seen, channels: access.channels }
+          ? { userId, role: standing.role, ...seen, approvals, channels: access.channels }
           : { userId, refusal: `${standing.text}. ${standing.hint}`, channels: access.channels };
         return { cluster, facts };
       }),

@@ -2,6 +2,8 @@
 import type { ModalView } from '@slack/types';
 import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
+import { submitDenial } from './approvals.ts';
+import { DENY_CALLBACK } from './blocks/approvals.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
 import { shownIn } from './blocks/clusters.ts';
 import { code, sentence } from './blocks/text.ts';
@@ -118,7 +120,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
           return acceptedMessage(await services.operations.provision({ ...request, ...wanted, count }));
         },
         async (error) => {
-          if (error.code === 'forbidden') return undefined;
+          if (error.code === 'forbidden' || error.code === 'awaiting_approval') return undefined;
           const fleet = await services.operations.fleet().catch(() => undefined);
           return provisionView(policy, fleet, channelId === undefined ? {} : { channelId }, typed, failure(error).text);
         },
@@ -177,7 +179,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
           return acceptedMessage(await services.operations.extend({ ...request, workers, hours }));
         },
         async (error) =>
-          error.code === 'forbidden'
+          error.code === 'forbidden' || error.code === 'awaiting_approval'
             ? undefined
             : extendView(
                 workers,
@@ -205,6 +207,8 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
         };
       });
     }
+    case DENY_CALLBACK:
+      return submitDenial(submit, form, services);
     default:
       return submit.ack({ view: noteView('Burst', 'This form is not known any more. Nothing was done.') });
   }

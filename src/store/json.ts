@@ -78,6 +78,12 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
     text,
   }),
   z.object({ kind: z.literal('health'), cluster: text, workerName: text, sinceMs: number }),
+  z.object({
+    kind: z.literal('approval'),
+    cluster: text,
+    approvalId: text,
+    tell: z.enum(['request', 'reminder', 'outcome']),
+  }),
 ]);
 
 export const stepsSchema = z.array(text);

@@ -237,10 +237,70 @@ drop table outbox_before;
 create index outbox_open on outbox (key, id) where delivered_at_ms is null;
 `;
 
+/** Requests that people have to approve. The kinds of notices are checked where they are read: the outbox takes any. */
+const approvals = `
+create table approvals (
+  id text primary key,
+  cluster text not null,
+  state text not null
+    check (state in ('pending', 'approved', 'denied', 'expired', 'withdrawn', 'void', 'executed')),
+  params text not null check (json_valid(params)),
+  digest text not null,
+  targets text not null check (json_valid(targets)),
+  previews text not null check (json_valid(previews)),
+  requester text not null check (json_valid(requester)),
+  requester_id text not null,
+  channel_id text,
+  ask_in text,
+  reason text not null,
+  why text not null,
+  rules text not null check (json_valid(rules)),
+  idempotency_key text not null unique,
+  created_at_ms integer not null,
+  expires_at_ms integer not null,
+  remind_at_ms integer,
+  ended_at_ms integer,
+  ended_by text check (ended_by is null or json_valid(ended_by)),
+  note text not null,
+  operation_id text
+) strict, without rowid;
+create index approvals_open on approvals (state, created_at_ms) where state in ('pending', 'approved');
+
+create table approval_decisions (
+  approval_id text not null references approvals (id),
+  actor_id text not null,
+  actor text not null check (json_valid(actor)),
+  verdict text not null check (verdict in ('approve', 'deny')),
+  reason text not null,
+  rules text not null check (json_valid(rules)),
+  at_ms integer not null,
+  primary key (approval_id, actor_id)
+) strict, without rowid;
+
+create temp table outbox_before as select * from outbox;
+drop table outbox;
+create table outbox (
+  id integer primary key autoincrement,
+  key text not null,
+  kind text not null,
+  notice text not null check (json_valid(notice)),
+  channel_id text,
+  not_before_ms integer not null,
+  attempts integer not null default 0,
+  last_error text,
+  created_at_ms integer not null,
+  delivered_at_ms integer
+) strict;
+insert into outbox select * from outbox_before;
+drop table outbox_before;
+create index outbox_open on outbox (key, id) where delivered_at_ms is null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
   { name: 'ownership tag of each worker', sql: ownerTags },
   { name: 'bootstrap tokens', sql: bootstrapTokens },
   { name: 'health of workers, and their repair', sql: health },
+  { name: 'approvals', sql: approvals },
 ];

@@ -1,6 +1,7 @@
 /** Row types of the tables, as SQLite holds them: 0 and 1 for booleans, JSON as text. */
 import type { Generated } from 'kysely';
 import type { OperationKind, OperationState, RunKind, RunState } from '../domain/operation.ts';
+import type { ApprovalState } from '../domain/approval.ts';
 import type { AuditOutcome, Notice, ScheduleStatus, WorkerState } from '../ports/store.ts';
 
 export type WorkersTable = {
@@ -134,7 +135,44 @@ export type HealthTable = {
   auto_repaired: number;
 };
 
+export type ApprovalsTable = {
+  id: string;
+  cluster: string;
+  state: ApprovalState;
+  params: string;
+  digest: string;
+  targets: string;
+  previews: string;
+  requester: string;
+  requester_id: string;
+  channel_id: string | null;
+  ask_in: string | null;
+  reason: string;
+  why: string;
+  rules: string;
+  idempotency_key: string;
+  created_at_ms: number;
+  expires_at_ms: number;
+  remind_at_ms: number | null;
+  ended_at_ms: number | null;
+  ended_by: string | null;
+  note: string;
+  operation_id: string | null;
+};
+
+export type ApprovalDecisionsTable = {
+  approval_id: string;
+  actor_id: string;
+  actor: string;
+  verdict: 'approve' | 'deny';
+  reason: string;
+  rules: string;
+  at_ms: number;
+};
+
 export type Tables = {
+  approvals: ApprovalsTable;
+  approval_decisions: ApprovalDecisionsTable;
   health_episodes: HealthTable;
   meta: { key: string; value: string };
   workers: WorkersTable;

@@ -1,9 +1,11 @@
 /** The Store port on one SQLite file. Invariant: each method is one read or one transaction. */
+import type { ApprovalStore } from '../ports/approvals.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { RunWrite, Store } from '../ports/store.ts';
 import { BurstError } from '../domain/errors.ts';
 import type { Run } from '../domain/operation.ts';
+import * as approvals from './approvals.ts';
 import * as audit from './audit.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
@@ -21,7 +23,7 @@ const INSTALLATION = 'installation_id';
  * @throws BurstError `unavailable` (cannot be opened or written), `conflict` (made by a newer Burst or by another
  * application), `internal` (damaged), `busy` (locked by another process); the file is then left as it was.
  */
-export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<Store> {
+export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<Store & ApprovalStore> {
   const database = await openDatabase(options.path);
   try {
     const installationId = await database.write((writer) => firstStart(writer, options.ids));
@@ -64,7 +66,7 @@ async function rolledBack(database: Database, work: (writer: Writer) => void): P
   }
 }
 
-function makeStore(database: Database, clock: Clock, installationId: string): Store {
+function makeStore(database: Database, clock: Clock, installationId: string): Store & ApprovalStore {
   const { read, write } = database;
   return {
     async close() {
@@ -149,6 +151,21 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
         if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
         if (row !== undefined) audit.appendAudit(writer, [row]);
       }),
+
+    createApproval: (approval, rows, notices) =>
+      write((writer) => approvals.createApproval(writer, approval, rows, notices, clock.now())),
+    getApproval: async (id) => read((reader) => approvals.getApproval(reader, id)),
+    approvalByKey: async (key) => read((reader) => approvals.approvalByKey(reader, key)),
+    operationByKey: async (key) => read((reader) => approvals.operationByKey(reader, key)),
+    listApprovals: async (filter) => read((reader) => approvals.listApprovals(reader, filter)),
+    async decideApproval(...decision) {
+      const decided = await write((writer) => approvals.decideApproval(writer, decision));
+      if (decided === undefined)
+        throw new BurstError('not_found', `There is no approval "${decision[0].slice(0, 60)}".`);
+      return decided;
+    },
+    endApproval: (...change) => write((writer) => approvals.endApproval(writer, change)),
+    remindApproval: (id, notice) => write((writer) => approvals.remindApproval(writer, id, notice, clock.now())),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit) =>

@@ -1,6 +1,8 @@
 /** How refusals and failures are told. */
+import { AwaitsApproval } from '../../domain/approval.ts';
 import { BurstError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
+import { awaitsMessage } from './approvals.ts';
 import { MOST_TEXT, button, clamp, code, codeOf, escape, foreign, section, sentence } from './text.ts';
 import type { Message } from './text.ts';
 
@@ -15,7 +17,13 @@ export class AccessRefused extends BurstError {
 /** The error with the cluster that it is of; a refusal by the safety rules keeps its first words. */
 export function errorIn(error: BurstError, cluster: string): BurstError {
   const [before, after] = [`In ${cluster}: `, ` (${cluster})`];
-  if (error.code === 'invalid_input' || error.message.startsWith(before) || error.message.endsWith(after)) return error;
+  if (
+    error.code === 'invalid_input' ||
+    error.code === 'awaiting_approval' ||
+    error.message.startsWith(before) ||
+    error.message.endsWith(after)
+  )
+    return error;
   const message = error.code === 'safety_violation' ? `${error.message}${after}` : `${before}${error.message}`;
   if (error instanceof AccessRefused) return new AccessRefused(message, error.markup);
   return new BurstError(error.code, message, {
@@ -41,6 +49,7 @@ const mistakes: ReadonlySet<ErrorCode> = new Set(['invalid_input', 'not_found', 
  * `typed` is the command as typed, shown with a mistake, because Slack has cleared it.
  */
 export function errorMessage(error: BurstError, retryWith?: (suggestion: string) => string, typed?: string): Message {
+  if (error instanceof AwaitsApproval) return awaitsMessage(error);
   const head = heads[error.code] ?? ':x: That did not work.';
   const lines = [
     `${head} ${sentence(clamp(error.message, 1200))}`,

@@ -1,11 +1,13 @@
 /** The App Home and the panel. Pure: data in, blocks out. */
 import type { Button, HomeView, KnownBlock, Overflow } from '@slack/types';
+import type { Approval } from '../../domain/approval.ts';
 import { mayActOn } from '../../domain/access.ts';
 import type { Operation, Run } from '../../domain/operation.ts';
 import type { Role } from '../../domain/policy.ts';
 import type { WorkerView } from '../../domain/worker.ts';
 import type { Fleet } from '../../operations/types.ts';
 import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
+import { waitingBlocks } from './approvals.ts';
 import { actingIn } from './clusters.ts';
 import { operationLine } from './operation.ts';
 import { button, code, context, count, deadline, escape, fit, foreign, mention, plain, section } from './text.ts';
@@ -15,7 +17,12 @@ import type { ClusterFleet } from './workers.ts';
 
 export type Listed = { readonly operation: Operation; readonly runs: readonly Run[] };
 export type HomeFacts = { readonly userId: string; readonly channels: readonly string[] } & (
-  | { readonly role: Role; readonly fleet: Fleet | undefined; readonly running: readonly Listed[] }
+  | {
+      readonly role: Role;
+      readonly fleet: Fleet | undefined;
+      readonly running: readonly Listed[];
+      readonly approvals?: readonly Approval[];
+    }
   /** Why nothing may be shown; may carry mentions of our own making. */
   | { readonly refusal: string }
 );
@@ -122,6 +129,7 @@ export function homeView(facts: HomeFacts, nowMs: number): HomeView {
       { type: 'divider' },
       ...fit(
         [
+          ...waitingBlocks(facts.approvals ?? []),
           ...running(facts.running),
           ...shown('Yours', own, MOST_OWN, 'none'),
           ...(others.length === 0 ? [] : shown("Others'", others, MOST_OTHERS, 'none')),

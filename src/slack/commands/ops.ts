@@ -1,3 +1,4 @@
+import { withWaiting } from '../blocks/approvals.ts';
 import { operationsMessage } from '../blocks/operation.ts';
 import { wordsOf } from '../../domain/words.ts';
 import type { Call } from '../call.ts';
@@ -19,10 +20,15 @@ export const ops: Command = {
   async runAll(words, call, all) {
     const each = await Promise.all(all.map(({ operations }) => operations.recent(filterOf(words, call))));
     const items = each.flat().sort((a, b) => b.operation.createdAtMs - a.operation.createdAtMs);
-    await call.reply(operationsMessage(items.slice(0, MOST), ({ cluster }) => cluster));
+    const waiting = await Promise.all(
+      all.map(async ({ approvals, cluster }) => (await approvals?.waiting(cluster)) ?? []),
+    );
+    const message = operationsMessage(items.slice(0, MOST), ({ cluster }) => cluster);
+    await call.reply(withWaiting(message, waiting.flat()));
   },
   async run(words, call, services) {
     const items = await services.operations.recent(filterOf(words, call));
-    await call.reply(operationsMessage(items));
+    const waiting = (await services.approvals?.waiting(services.cluster)) ?? [];
+    await call.reply(withWaiting(operationsMessage(items), waiting));
   },
 };

@@ -1,0 +1,264 @@
+/**
+ * Which requests people have to approve, who may, and when it is enough. Invariant: pure, and what is not known (a size, a
+ * channel, a cost, a user group) never lets a request through.
+ */
+import { BurstError } from './errors.ts';
+import type { Groups } from './access.ts';
+import { personOf } from './operation.ts';
+import type { Actor } from './operation.ts';
+
+export type ApprovalAction = 'provision' | 'extend' | 'drain' | 'destroy' | 'force' | 'cancel';
+export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'void' | 'executed';
+
+/** What exactly is asked for. `force` with an operation forces what is under way, without one it destroys. */
+export type ApprovalParams =
+  | { readonly action: 'provision'; readonly count: number; readonly size: string; readonly ttlHours: number }
+  | { readonly action: 'extend'; readonly workers: readonly string[]; readonly hours: number }
+  | { readonly action: 'drain'; readonly workers: readonly string[]; readonly admin: boolean }
+  | { readonly action: 'destroy'; readonly workers: readonly string[]; readonly drainFirst: boolean }
+  | {
+      readonly action: 'force';
+      readonly workers: readonly string[];
+      readonly drainFirst: boolean;
+      readonly operationId?: string;
+    }
+  | { readonly action: 'cancel'; readonly operationId: string };
+
+/** Slack users and user groups (ids or handles); `*` is everybody. */
+export type Approvers = { readonly users: readonly string[]; readonly groups: readonly string[] };
+
+/** A rule: every condition that it has must hold. */
+export type ApprovalRule = {
+  readonly name: string;
+  /** Empty: each of them. */
+  readonly actions: readonly ApprovalAction[];
+  readonly moreThan: number | undefined;
+  readonly longerThanHours: number | undefined;
+  readonly costAbove: number | undefined;
+  readonly sizes: readonly string[];
+  /** Only for a worker that is another's. */
+  readonly others: boolean;
+  readonly channels: readonly string[];
+  readonly clusters: readonly string[];
+  /** Minutes of the day; `from` after `to` goes over midnight. */
+  readonly between: { readonly from: number; readonly to: number } | undefined;
+  /** `mon` … `sun`; empty: every day. */
+  readonly days: readonly string[];
+  /** Nobody named: those with the role admin. */
+  readonly approvers: Approvers;
+  readonly needed: number;
+  /** The requester's own approval counts. */
+  readonly self: boolean;
+  readonly channelId: string | undefined;
+  readonly expiresMs: number | undefined;
+};
+
+export type ApprovalPolicy = {
+  readonly channelId: string | undefined;
+  readonly expiresMs: number;
+  /** 0: no reminder. */
+  readonly remindBeforeMs: number;
+  /** IANA name, for `between` and `days`. */
+  readonly timezone: string;
+  readonly rules: readonly ApprovalRule[];
+};
+
+/** What the rules look at; undefined is not known. */
+export type ApprovalFacts = {
+  /** A destroy with force is both. */
+  readonly actions: readonly ApprovalAction[];
+  readonly cluster: string;
+  readonly channelId: string | undefined;
+  /** Workers it is about. */
+  readonly count: number;
+  /** Sizes of those workers. */
+  readonly sizes: readonly (string | undefined)[];
+  readonly hours?: number;
+  readonly others: boolean;
+  readonly cost?: number;
+  readonly nowMs: number;
+};
+
+function clockOf(nowMs: number, timeZone: string): { readonly minute: number; readonly day: string } {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    hour: '2-digit',
+    minute: '2-digit',
+    weekday: 'short',
+    hourCycle: 'h23',
+  }).formatToParts(nowMs);
+  const part = (type: string): string => parts.find((item) => item.type === type)?.value ?? '';
+  return { minute: Number(part('hour')) * 60 + Number(part('minute')), day: part('weekday').toLowerCase() };
+}
+
+const within = (minute: number, { from, to }: { readonly from: number; readonly to: number }): boolean =>
+  from <= to ? minute >= from && minute < to : minute >= from || minute < to;
+
+function matches(rule: ApprovalRule, facts: ApprovalFacts, timezone: string): boolean {
+  const { minute, day } = clockOf(facts.nowMs, timezone);
+  return (
+    (rule.actions.length === 0 || facts.actions.some((action) => rule.actions.includes(action))) &&
+    (rule.moreThan === undefined || facts.count > rule.moreThan) &&
+    (rule.longerThanHours === undefined || (facts.hours !== undefined && facts.hours > rule.longerThanHours)) &&
+    (rule.costAbove === undefined || facts.cost === undefined || facts.cost > rule.costAbove) &&
+    (rule.sizes.length === 0 || facts.sizes.some((size) => size === undefined || rule.sizes.includes(size))) &&
+    (!rule.others || facts.others) &&
+    (rule.channels.length === 0 || facts.channelId === undefined || rule.channels.includes(facts.channelId)) &&
+    (rule.clusters.length === 0 || rule.clusters.includes(facts.cluster)) &&
+    (rule.between === undefined || within(minute, rule.between)) &&
+    (rule.days.length === 0 || rule.days.includes(day))
+  );
+}
+
+/** Every rule that wants this request approved; all of them have to be satisfied. */
+export const rulesFor = (policy: ApprovalPolicy, facts: ApprovalFacts): readonly ApprovalRule[] =>
+  policy.rules.filter((rule) => matches(rule, facts, policy.timezone));
+
+/** A rule as it was when the request was put to people. */
+export type AskedRule = {
+  readonly name: string;
+  readonly needed: number;
+  readonly self: boolean;
+};
+
+/** The rule's conditions in a few words. */
+export function ruleText(rule: ApprovalRule): string {
+  const hour = (minute: number): string =>
+    `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+  const parts = [
+    ...(rule.actions.length === 0 ? [] : [rule.actions.join(' or ')]),
+    ...(rule.moreThan === undefined ? [] : [`more than ${rule.moreThan} workers`]),
+    ...(rule.longerThanHours === undefined ? [] : [`for more than ${rule.longerThanHours} h`]),
+    ...(rule.costAbove === undefined ? [] : [`cost above ${rule.costAbove}`]),
+    ...(rule.sizes.length === 0 ? [] : [`size ${rule.sizes.join(' or ')}`]),
+    ...(rule.others ? ["someone else's worker"] : []),
+    ...(rule.channels.length === 0 ? [] : ['in this channel']),
+    ...(rule.clusters.length === 0 ? [] : [`on ${rule.clusters.join(' or ')}`]),
+    ...(rule.between === undefined ? [] : [`between ${hour(rule.between.from)} and ${hour(rule.between.to)}`]),
+    ...(rule.days.length === 0 ? [] : [`on ${rule.days.join(', ')}`]),
+  ];
+  return parts.length === 0 ? `rule ${rule.name}` : `rule ${rule.name}: ${parts.join(', ')}`;
+}
+
+/** For what an assistant may not do alone and no rule speaks of: one admin decides. */
+export const ASSISTANT_RULE: AskedRule = { name: 'assistant', needed: 1, self: true };
+
+export type Decision = {
+  readonly by: Actor;
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string;
+  /** Names of the rules for which it counts. */
+  readonly rules: readonly string[];
+  readonly atMs: number;
+};
+
+/** What would be lost or moved, as the approvers were shown it. */
+export type ApprovalPreview = {
+  readonly worker: string;
+  readonly owner: string | undefined;
+  readonly expiresAtMs: number | undefined;
+  readonly drained: boolean;
+  readonly pods: readonly string[];
+  readonly morePods: number;
+  readonly blocked: readonly string[];
+  readonly losses: readonly string[];
+};
+
+export type Approval = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly state: ApprovalState;
+  readonly params: ApprovalParams;
+  /** Of the parameters and the targets as they were shown. */
+  readonly digest: string;
+  /** Worker -> fingerprint of what was shown of it. */
+  readonly targets: Readonly<Record<string, string>>;
+  readonly previews: readonly ApprovalPreview[];
+  readonly requester: Actor;
+  /** Where it was asked for. */
+  readonly channelId: string | undefined;
+  /** Where the approvers are asked. */
+  readonly askIn: string | undefined;
+  readonly reason: string;
+  /** Why people have to approve it, in words. */
+  readonly why: string;
+  readonly rules: readonly AskedRule[];
+  readonly idempotencyKey: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly remindAtMs: number | undefined;
+  readonly endedAtMs: number | undefined;
+  /** Who withdrew it, or ended it otherwise than by a decision. */
+  readonly endedBy: Actor | undefined;
+  /** Why it is void. */
+  readonly note: string;
+  readonly operationId: string | undefined;
+  readonly decisions: readonly Decision[];
+};
+
+/** Approvals that a rule still lacks, of all its decisions. */
+export const lacking = (rule: AskedRule, decisions: readonly Decision[]): number =>
+  Math.max(
+    0,
+    rule.needed - decisions.filter(({ verdict, rules }) => verdict === 'approve' && rules.includes(rule.name)).length,
+  );
+
+/** Whether every rule has the approvals that it needs. */
+export const isComplete = (rules: readonly AskedRule[], decisions: readonly Decision[]): boolean =>
+  rules.length > 0 && rules.every((rule) => lacking(rule, decisions) === 0);
+
+/** Those who approve by this rule now: its own approvers, else (or when the rule is gone) the admins. */
+export function approversOf(policy: ApprovalPolicy, admins: Approvers, name: string): Approvers {
+  const own = policy.rules.find((rule) => rule.name === name)?.approvers;
+  return own === undefined || own.users.length + own.groups.length === 0 ? admins : own;
+}
+
+export type Standing =
+  | { readonly ok: true; readonly rules: readonly string[] }
+  /** `self`: only because the request is their own. */
+  | { readonly ok: false; readonly self: boolean; readonly text: string };
+
+/** For which rules a person's approval counts; a group that could not be looked up counts for none. */
+export function standingOf(
+  approval: Pick<Approval, 'rules' | 'requester'>,
+  approvers: (rule: string) => Approvers,
+  userId: string,
+  groups: Groups,
+): Standing {
+  const isOne = ({ users, groups: named }: Approvers): boolean =>
+    users.includes('*') ||
+    users.includes(userId) ||
+    (groups.known && named.some((group) => groups.memberOf.has(group)));
+  const theirs = approval.rules.filter(({ name }) => isOne(approvers(name)));
+  const own = personOf(approval.requester) === userId;
+  const counting = theirs.filter(({ self }) => self || !own);
+  if (counting.length > 0) return { ok: true, rules: counting.map(({ name }) => name) };
+  if (theirs.length > 0)
+    return { ok: false, self: true, text: 'you asked for it yourself, and its rule wants another person' };
+  if (!groups.known)
+    return { ok: false, self: false, text: `whether you may decide it could not be established: ${groups.why}` };
+  return { ok: false, self: false, text: 'you are not among its approvers' };
+}
+
+/** The request was not carried out: people have to approve it (or have decided already). */
+export class AwaitsApproval extends BurstError {
+  readonly approval: Approval;
+  /** Slack mentions of those who may decide; of our own making. */
+  readonly approvers: string;
+  constructor(approval: Approval, approvers: string) {
+    super('awaiting_approval', `It waits for approval ${approval.id}: ${approval.why}.`, {
+      left: 'Nothing was changed yet.',
+    });
+    this.approval = approval;
+    this.approvers = approvers;
+  }
+}
+
+/** Slack markup that names them; at most five. */
+export function approversText(approvers: readonly Approvers[]): string {
+  const all = approvers.flatMap(({ users, groups }) => [
+    ...groups.map((group) => (/^S[A-Z0-9]{6,}$/.test(group) ? `<!subteam^${group}>` : `@${group.replace(/^@/, '')}`)),
+    ...users.map((user) => (user === '*' ? 'anybody' : `<@${user}>`)),
+  ]);
+  return [...new Set(all)].slice(0, 5).join(', ');
+}
