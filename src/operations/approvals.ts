@@ -170,11 +170,14 @@ export function createApprovals(deps: ApprovalsDeps) {
 
   /** Puts the request to people. @throws BurstError when it would be refused anyway, or nobody may decide it. */
   async function put(question: Question): Promise<Approval> {
-    const { cluster, params, why, fingerprints = {}, ...request } = question;
+    const { cluster, params: asked, why, fingerprints = {}, ...request } = question;
     const before = await store.approvalByKey(request.idempotencyKey);
     if (before !== undefined) return before;
     const door = doorOf(cluster);
     const rules = await rulesOf(question);
+    // permanent workers are the admins' to drain: by a rule of other approvers none are
+    const params =
+      asked.action === 'drain' && why !== undefined ? { ...asked, admin: asked.admin && rules.length === 0 } : asked;
     await perform(params, { ...request, checkOnly: true }, door.operations, fingerprints);
     const { targets, previews } = await look(params, door.operations);
     const [stale] = changedOf(fingerprints, { ...fingerprints, ...targets });
@@ -243,7 +246,7 @@ export function createApprovals(deps: ApprovalsDeps) {
         operationId,
         from: ['approved'],
       })) ?? need(id);
-    const landed = (await store.operationByKey(idempotencyKey))?.id ?? (await landedIn(params, operations));
+    const landed = (await store.operationByKey(idempotencyKey))?.id ?? (await landedIn(approval, operations));
     if (landed !== undefined) return done(landed);
     try {
       if (digestOf(params, targets) !== digest) return await voided(approval, 'what is recorded of it was altered');
@@ -266,6 +269,27 @@ export function createApprovals(deps: ApprovalsDeps) {
         return approval;
       }
       return voided(approval, error.message);
+    }
+  }
+
+  /** What changes an operation that is there already leaves no key: whether it has happened is seen in that operation. */
+  async function landedIn({ params, cluster }: Approval, operations: Operations): Promise<string | undefined> {
+    switch (params.action) {
+      case 'cancel': {
+        const { operation } = await operations.operation(params.operationId);
+        return operation.cancelledBy === undefined ? undefined : operation.id;
+      }
+      case 'force': {
+        const [worker = ''] = params.workers;
+        const run = await store.liveRunOf(cluster, worker);
+        const same = params.operationId === undefined || params.operationId === run?.operationId;
+        return same && run?.data.force === true ? run.operationId : undefined;
+      }
+      case 'provision':
+      case 'extend':
+      case 'drain':
+      case 'destroy':
+        return undefined;
     }
   }
 
@@ -443,14 +467,4 @@ export function createApprovals(deps: ApprovalsDeps) {
       await Promise.allSettled(carrying.values());
     },
   };
-}
-
-/** What changes an operation that is there already leaves no key: whether it has happened is seen in that operation. */
-async function landedIn(params: ApprovalParams, operations: Operations): Promise<string | undefined> {
-  const id = 'operationId' in params ? params.operationId : undefined;
-  if (id === undefined) return undefined;
-  const { operation, runs } = await operations.operation(id);
-  if (params.action === 'cancel') return operation.cancelledBy === undefined ? undefined : id;
-  const worker = workersOf(params)[0];
-  return runs.some((run) => run.workerName === worker && run.data.force === true) ? id : undefined;
 }

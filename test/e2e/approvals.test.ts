@@ -1,5 +1,9 @@
 /** What people have to approve is done when they did, once, and as it was shown. */
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { startChild } from './support/child.ts';
+import { realWorld, recover } from './support/crash.ts';
 import { buttons, shown } from './support/person.ts';
 import type { Person } from './support/person.ts';
 import { HOUR_MS, MINUTE_MS, employ, provisioned, runApp, startAll } from './support/world.ts';
@@ -181,5 +185,42 @@ describe('when the process dies', () => {
     expect((await ada.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);
     await olga.ends(/asked to provision/);
     expect(await world.burst()).toHaveLength(2);
+  });
+
+  it('between the last click and the work, the work is done once, at the next start', async ({ onTestFinished }) => {
+    const world = await realWorld(onTestFinished);
+    world.file['approvals'] = { rules: [{ name: 'drains', actions: ['drain'] }] };
+    const { ada, olga } = world;
+    const child = await startChild(world);
+    const [name = ''] = await provisioned(world, olga, '1 small 1h');
+    await olga.submits(await olga.opens(`/burst drain ${name}`));
+    const message = await question(ada);
+    const rows = (sql: string): unknown[] => {
+      const database = new Sqlite(join(world.folder, 'burst.sqlite'), { readonly: true });
+      try {
+        return database.prepare(sql).pluck().all();
+      } finally {
+        database.close();
+      }
+    };
+    let dead = false;
+    world.taps.kubernetes.answer = () => {
+      if (!dead && rows('select state from approvals').includes('approved')) {
+        dead = true;
+        child.kill();
+      }
+      return undefined;
+    };
+    await ada.clicks(message, /Approve/);
+    await world.until('the crash', () => dead, 30_000);
+    await child.ended;
+    world.taps.kubernetes.answer = undefined;
+    expect(rows('select state from approvals')).toEqual(['approved']);
+    expect(rows("select id from operations where kind = 'drain'")).toEqual([]);
+    await recover(world, /asked to drain/);
+    expect(rows('select state from approvals')).toEqual(['executed']);
+    expect(rows("select id from operations where kind = 'drain'")).toHaveLength(1);
+    expect((await world.node(name))?.unschedulable).toBe(true);
+    await becomes(world, ada, message, /Approved by/);
   });
 });

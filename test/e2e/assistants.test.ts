@@ -4,6 +4,7 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { describe, expect, it } from 'vitest';
 import { assistant, call, ENV, MCP, outcomeOf, TOKENS } from './support/assistant.ts';
 import type { TokenName, Transport } from './support/assistant.ts';
+import { shown } from './support/person.ts';
 import { provisioned, startAll } from './support/world.ts';
 import type { Tree, World } from './support/world.ts';
 
@@ -94,9 +95,70 @@ describe('who may', () => {
     const world = await start();
     const [name = ''] = await provisioned(world, world.olga, '1 small');
     const admin = await world.as('admin');
-    const answer = await call(admin, 'destroy_worker', { worker_id: name, drain_first: true });
-    expect(answer.text).toMatch(/person/);
+    const asked = outcomeOf(
+      await call(admin, 'destroy_worker', { worker_id: name, drain_first: true, reason: 'idle' }),
+    );
+    expect(asked).toMatchObject({ status: 'awaiting_approval', approval: { state: 'pending' } });
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
+    const id = asked.approval?.id ?? '';
+    const message = await world.ada.sees(/the assistant admin asks to drain, then destroy/);
+    expect(shown(message)).toMatch(/idle/);
+    expect((await world.olga.clicksAndHears(message, /Approve/)).text).toMatch(/not among its approvers/);
+    expect((await world.ada.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);
+    const done = await world.until('the end', async () => {
+      const { operation, approval } = outcomeOf(await call(admin, 'get_operation', { operation_id: id }));
+      return operation !== undefined && operation.state !== 'running' ? { operation, approval } : undefined;
+    });
+    expect(done).toMatchObject({ operation: { state: 'succeeded' }, approval: { id, state: 'executed' } });
+    expect(await world.leftOf(name)).toEqual([]);
+    const audit = JSON.stringify(await admin.readResource({ uri: 'burst://audit' }));
+    expect(audit).toMatch(/slack:U0ADMIN0001.*approve/s);
+  });
+
+  it('what a person denies, or the assistant takes back, is not done', async () => {
+    const world = await start();
+    const [name = ''] = await provisioned(world, world.olga, '1 small');
+    const admin = await world.as('admin');
+    const ask = async (): Promise<string> =>
+      outcomeOf(await call(admin, 'destroy_worker', { worker_id: name, drain_first: true })).approval?.id ?? '';
+    const denied = await ask();
+    await world.ada.clicks(await world.ada.sees(new RegExp(`asks to.*${denied}`, 's')), /Deny/);
+    await world.ada.submits(await world.ada.form(/Why not/), { reason: 'still needed' });
+    await world.until('the denial', async () =>
+      outcomeOf(await call(admin, 'get_operation', { operation_id: denied })).status === 'denied' ? true : undefined,
+    );
+    const second = await ask();
+    expect(second).not.toBe(denied);
+    const message = await world.ada.sees(new RegExp(`asks to.*${second}`, 's'));
+    expect(outcomeOf(await call(admin, 'cancel_operation', { operation_id: second }))).toMatchObject({
+      status: 'withdrawn',
+    });
+    expect((await world.ada.clicksAndHears(message, /Approve/)).text).toMatch(/Withdrawn/);
+    expect(await world.leftOf(name)).toEqual(['node', 'vm']);
+  });
+
+  it('rules of the configuration speak of what it could do alone, too', async () => {
+    const world = await start({ approvals: { rules: [{ name: 'many', actions: ['provision'], more_than: 1 }] } });
+    const client = await world.as('operator');
+    const asked = outcomeOf(await call(client, 'provision_workers', { count: 2, ttl: 1, size: 'small' }));
+    expect(asked).toMatchObject({ status: 'awaiting_approval', approval: { state: 'pending' } });
+    expect(await world.burst()).toEqual([]);
+    await world.ada.clicks(await world.ada.sees(/asks to provision 2 small/), /Approve/);
+    await world.until('the workers', async () => (await world.burst()).length === 2);
+  });
+
+  it('a call that asked for progress waits for the person, and for the work', async () => {
+    const world = await start();
+    const [name = ''] = await provisioned(world, world.olga, '1 small');
+    const admin = await world.as('admin');
+    let answer: ReturnType<typeof outcomeOf> | undefined;
+    void call(admin, 'destroy_worker', { worker_id: name, drain_first: true }, { onprogress: () => undefined }).then(
+      (result) => (answer = outcomeOf(result)),
+    );
+    await world.ada.clicks(await world.ada.sees(/asks to drain, then destroy/), /Approve/);
+    await world.until('the answer', () => answer);
+    expect(answer).toMatchObject({ status: 'ended', operation: { state: 'succeeded' } });
+    expect(await world.leftOf(name)).toEqual([]);
   });
 
   it('limits of a token hold: count, time, size, clusters', async () => {

@@ -135,7 +135,7 @@ export function reminderMessage(approval: Approval, approvers: string): Message 
 
 /** To who asked, when it is over. */
 export function outcomeMessage(approval: Approval): Message {
-  const text = `${standingLine(approval)}\nYou asked to ${wanted(approval.params)} (approval ${code(approval.id)}).`;
+  const text = `${standingLine(approval)}\nYour request: ${wanted(approval.params)} (approval ${code(approval.id)}).`;
   return { text: clamp(text, MOST_TEXT), blocks: [section(text)] };
 }
 

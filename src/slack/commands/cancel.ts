@@ -1,6 +1,7 @@
 import { BurstError } from '../../domain/errors.ts';
 import { personOf } from '../../domain/operation.ts';
 import { wordsOf } from '../../domain/words.ts';
+import { onApproval } from '../approvals.ts';
 import { actor, code, count, names } from '../blocks/text.ts';
 import type { Call, Services } from '../call.ts';
 import type { Command } from './types.ts';
@@ -38,7 +39,7 @@ export async function cancelOperation(id: string, call: Call, services: Services
 export const cancel: Command = {
   name: 'cancel',
   aliases: ['stop', 'abort'],
-  summary: 'stop what can still be stopped of an operation',
+  summary: 'stop what can still be stopped of an operation; withdraw what waits for approval',
   usage: '/burst cancel OPERATION',
   examples: ['/burst cancel 01hz3k9q7c'],
   role: 'operator',
@@ -46,6 +47,8 @@ export const cancel: Command = {
     const id = wordsOf(words)[0];
     if (id === undefined)
       throw new BurstError('invalid_input', 'Which operation?', { hint: '/burst ops lists them with their ids.' });
+    // what still waits for approval is taken back
+    if ((await services.approvals?.get(id)) !== undefined) return onApproval('withdraw', id, call, services);
     await cancelOperation(id, call, services);
   },
 };
