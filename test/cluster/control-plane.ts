@@ -91,8 +91,13 @@ async function etcdCall(url: string, body: unknown): Promise<{ readonly header?:
   return (await answer.json()) as { readonly header?: { readonly revision?: string } };
 }
 
-/** Starts everything; ready in about 5 to 15 seconds. With `audit` the API server keeps count of who asks. */
-export async function startControlPlane(more: { readonly audit?: boolean } = {}): Promise<ControlPlane> {
+/**
+ * Starts everything; ready in about 5 to 15 seconds. With `audit` the API server keeps count of who asks;
+ * `inert`: pods stay as they are made, without kubelets and garbage collection.
+ */
+export async function startControlPlane(
+  more: { readonly audit?: boolean; readonly inert?: boolean } = {},
+): Promise<ControlPlane> {
   const assets = assetsFolder();
   const folder = await mkdtemp(join(tmpdir(), 'burst-control-plane-'));
   const children = new Map<string, ChildProcess>();
@@ -170,12 +175,13 @@ export async function startControlPlane(more: { readonly audit?: boolean } = {})
     await writeFile(kubeconfigPath, JSON.stringify(kubeconfig), { mode: 0o600 });
     const own = ['--kubeconfig', kubeconfigPath];
     await start('kube-controller-manager', [
-      ...[...own, '--service-account-private-key-file', 'sa.key', '--controllers=*'],
+      ...[...own, '--service-account-private-key-file', 'sa.key'],
+      ...['--controllers', more.inert === true ? '*,-garbage-collector-controller' : '*'],
       ...['--leader-elect=false', '--secure-port', '0'],
     ]);
     await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);
     const stages = join(assets, 'stages.yaml');
-    const kubelets = existsSync(join(assets, 'kwok')) && existsSync(stages);
+    const kubelets = more.inert !== true && existsSync(join(assets, 'kwok')) && existsSync(stages);
     if (kubelets) {
       const lease = ['--manage-all-nodes=true', '--node-lease-duration-seconds=40'];
       await start('kwok', [...own, ...lease, '--config', stages]);
