@@ -25,6 +25,13 @@ const CASES: readonly Case[] = [
   { name: '200 free pods', pods: 200, budget: false, goal: 0.1 },
 ];
 
+const READY_IN_ABOUT_A_SECOND = Object.fromEntries(
+  ['pod-create', 'pod-ready'].flatMap((stage) => [
+    [`${stage}.stage.kwok.x-k8s.io/delay`, '500ms'],
+    [`${stage}.stage.kwok.x-k8s.io/jitter-delay`, '700ms'],
+  ]),
+);
+
 const node = (name: string, pool: string): Raw => ({
   apiVersion: 'v1',
   kind: 'Node',
@@ -62,7 +69,7 @@ async function populate(admin: ClusterAdmin, pool: string, { pods, budget }: Cas
       replicas: pods,
       selector: { matchLabels: labels },
       template: {
-        metadata: { labels },
+        metadata: { labels, annotations: READY_IN_ABOUT_A_SECOND },
         spec: {
           nodeSelector: { pool },
           terminationGracePeriodSeconds: 1,
@@ -251,7 +258,7 @@ export const drain: Bench = {
   how:
     'A node is emptied by Burst (operations, engine, store, adapter; from the request to the end of the operation) and ' +
     'one like it by `kubectl drain`, one after the other on one real control plane with simulated kubelets ' +
-    '(KUBEBUILDER_ASSETS). Pods of a Deployment with terminationGracePeriodSeconds 1 and a second node for their ' +
+    '(KUBEBUILDER_ASSETS). Pods of a Deployment with terminationGracePeriodSeconds 1, ready about 1.2 s after they are bound, and a second node for their ' +
     "replacements. Requests are counted in the API server's audit log by user agent.",
   async run() {
     try {

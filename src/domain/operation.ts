@@ -76,6 +76,8 @@ export type RunData = {
   readonly podsMoved?: number;
   /** What people were told a blocked removal waits for. */
   readonly toldOf?: string;
+  /** When pods that their budgets seemed to hold were last tried all the same, ms. */
+  readonly triedAllAtMs?: number;
 };
 
 export type Run = {

@@ -38,6 +38,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
   toldOf: z.string().exactOptional(),
+  triedAllAtMs: z.number().exactOptional(),
 });
 
 export const blockedSchema: z.ZodType<Blocked> = z.object({

@@ -5,10 +5,10 @@
 import { budgetBlocks, drainPlan, ownedByDaemonSet, podKey } from '../../domain/drain-plan.ts';
 import type { DrainPlan } from '../../domain/drain-plan.ts';
 import { BurstError, safetyViolation } from '../../domain/errors.ts';
-import type { Blocked } from '../../domain/operation.ts';
+import type { Blocked, RunData } from '../../domain/operation.ts';
 import { destroyRefusal, isControlPlane, NODE_KEYS, notProvablyBurst, protectedBy } from '../../domain/safety.ts';
 import { isReady } from '../../domain/views.ts';
-import type { NodeFacts, PodFacts } from '../../domain/worker.ts';
+import type { BudgetFacts, NodeFacts, PodFacts } from '../../domain/worker.ts';
 import type { Step, StepContext, StepResult } from '../../engine/index.ts';
 import type { EvictionOutcome } from '../../ports/cluster.ts';
 import type { StepDeps } from '../deps.ts';
@@ -156,11 +156,54 @@ export function evictPods(deps: StepDeps, mode: DrainMode): Step {
           text: total === 0 ? 'no pods to move' : `${total} pods moved`,
           data: { podsToMove: total, podsMoved: total },
         };
-      const outcomes = await evictAll(deps, context, plan.evict, isReady(node));
-      return answer(deps, context, plan.evict, outcomes, { total, moved, removing: mode.removing });
+      const waiting = plan.evict.filter((pod) => pod.deletionAtMs === undefined);
+      const { tried, held, budgets } = await attempt(deps, context, waiting);
+      const outcomes = [
+        ...(await evictAll(deps, context, tried, isReady(node))),
+        ...held.map((pod) => ({ pod, outcome: { kind: 'blocked', message: '', budget: undefined } as const })),
+      ];
+      const data = budgets === undefined ? { triedAllAtMs: deps.clock.now() } : {};
+      return answer(deps, context, plan.evict, outcomes, { total, moved, budgets, data });
     },
     undo: { none: 'evicted pods run elsewhere; the node is uncordoned by the step before' },
   };
+}
+
+/** Budgets are asked for what they allow; what they cannot know (pods that are not ready) is tried this often. */
+const TRY_ALL_EVERY_MS = 4000;
+
+type Attempt = {
+  readonly tried: readonly PodFacts[];
+  readonly held: readonly PodFacts[];
+  /** As they will be once `tried` has been evicted; undefined when every pod is tried. */
+  readonly budgets: readonly BudgetFacts[] | undefined;
+};
+
+/** Which pods to evict now: all at first and from time to time, else as many as their budgets allow. */
+async function attempt(deps: StepDeps, context: StepContext, pods: readonly PodFacts[]): Promise<Attempt> {
+  const all = deps.clock.now() - (context.data.triedAllAtMs ?? 0) >= TRY_ALL_EVERY_MS;
+  const { blocked } = context.run;
+  if (context.data.force === true || blocked?.budget === undefined || all)
+    return { tried: pods, held: [], budgets: undefined };
+  let budgets = await deps.cluster.listBudgets(context.signal);
+  const [tried, held]: [PodFacts[], PodFacts[]] = [[], []];
+  for (const pod of pods) {
+    const covers = (budget: BudgetFacts): boolean => budget.namespace === pod.namespace && budget.matches(pod.labels);
+    if (budgetBlocks([pod], budgets).length > 0) held.push(pod);
+    else {
+      tried.push(pod);
+      budgets = budgets.map((budget) =>
+        covers(budget)
+          ? {
+              ...budget,
+              disruptionsAllowed: budget.disruptionsAllowed - 1,
+              currentHealthy: budget.currentHealthy - 1,
+            }
+          : budget,
+      );
+    }
+  }
+  return { tried, held, budgets };
 }
 
 type Outcome = { readonly pod: PodFacts; readonly outcome: EvictionOutcome };
@@ -172,7 +215,7 @@ async function evictAll(
   reachable: boolean,
 ): Promise<readonly Outcome[]> {
   const graceSeconds = !reachable ? 1 : deps.drain.gracePeriodSeconds < 0 ? undefined : deps.drain.gracePeriodSeconds;
-  const queue = pods.filter((pod) => pod.deletionAtMs === undefined);
+  const queue = [...pods];
   const outcomes: Outcome[] = [];
   const worker = async (): Promise<void> => {
     for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) {
@@ -194,14 +237,19 @@ async function answer(
   context: StepContext,
   pods: readonly PodFacts[],
   outcomes: readonly Outcome[],
-  counts: { readonly total: number; readonly moved: number; readonly removing: boolean },
+  counts: {
+    readonly total: number;
+    readonly moved: number;
+    readonly budgets: Attempt['budgets'];
+    readonly data: Partial<RunData>;
+  },
 ): Promise<StepResult> {
   const failures = outcomes.flatMap(({ pod, outcome }) =>
     outcome.kind === 'failed' ? [`${podKey(pod)}: ${outcome.message}`] : [],
   );
   if (failures.length > 0) throw new BurstError('unavailable', `Evictions failed: ${failures.slice(0, 3).join('; ')}`);
-  const blocked = await blockedBy(deps, context, outcomes);
-  const data = { podsToMove: counts.total, podsMoved: counts.moved };
+  const blocked = await blockedBy(deps, context, outcomes, counts.budgets);
+  const data = { ...counts.data, podsToMove: counts.total, podsMoved: counts.moved };
   const progress = `Moving the pods: ${counts.moved} of ${counts.total} moved`;
   const limitMs = deps.drain.timeoutMs + (context.data.extraDrainMs ?? 0);
   const overdue = deps.clock.now() - context.run.stepSinceMs > limitMs;
@@ -234,6 +282,7 @@ async function blockedBy(
   deps: StepDeps,
   context: StepContext,
   outcomes: readonly Outcome[],
+  budgets: readonly BudgetFacts[] | undefined,
 ): Promise<Blocked | undefined> {
   const held = outcomes.filter(({ outcome }) => outcome.kind === 'blocked');
   const first = held[0];
@@ -249,7 +298,7 @@ async function blockedBy(
   }
   const blocks = budgetBlocks(
     held.map(({ pod }) => pod),
-    await deps.cluster.listBudgets(context.signal),
+    budgets ?? (await deps.cluster.listBudgets(context.signal)),
   );
   const block = blocks.find((candidate) => candidate.never) ?? blocks[0];
   const sinceMs = context.run.blocked?.sinceMs ?? deps.clock.now();
