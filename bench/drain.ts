@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { wakeOnChange } from '../src/app.ts';
+import { wakeOnChange } from '../src/member.ts';
 import { createEngine } from '../src/engine/index.ts';
 import type { Engine } from '../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../src/operations/index.ts';

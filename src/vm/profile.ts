@@ -1,7 +1,7 @@
 /** Invariant: a profile is data; one that parses names, for every lifecycle step, the calls to make and how to read them. */
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import { badExpression } from './expression.ts';
 
 const errorClass = z.enum(['not_found', 'busy', 'conflict', 'denied', 'already']);
@@ -66,6 +66,20 @@ export type Profile = z.infer<typeof schema>;
 export type Call = z.infer<typeof call>;
 export type ErrorRule = z.infer<typeof errorRule>;
 
+/** What of a worker's join data an expression reads; `$join` is JSONata's own. */
+const JOIN_DATA = /(?<![$\w.])join\s*\./;
+
+/**
+ * Whether a profile gives a new VM what it joins with (user data, a command, a token). Without that, only a template that
+ * joins by itself makes workers.
+ */
+export function handsOverJoin({ steps }: Profile): boolean {
+  const making = [...steps.clone, ...steps.configure, ...steps.start];
+  return making
+    .flatMap(({ args }) => Object.values(args))
+    .some((value) => typeof value === 'string' && value.startsWith('=') && JOIN_DATA.test(value));
+}
+
 /** @throws BurstError `invalid_input` that lists each wrong path of `source` and what was expected there. */
 export function parseProfile(data: unknown, source: string): Profile {
   const parsed = schema.safeParse(data);
@@ -80,10 +94,7 @@ export function readProfile(source: string, read: () => string): Profile {
   try {
     data = parse(read());
   } catch (error) {
-    throw new BurstError(
-      'invalid_input',
-      `The provider profile ${source} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new BurstError('invalid_input', `The provider profile ${source} cannot be read: ${messageOf(error)}`);
   }
   return parseProfile(data, source);
 }

@@ -12,6 +12,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { certificateAuthority } from './certificates.ts';
 
 export type ControlPlane = {
   readonly url: string;
@@ -93,7 +94,8 @@ async function etcdCall(url: string, body: unknown): Promise<{ readonly header?:
 
 /**
  * Starts everything; ready in about 5 to 15 seconds. With `audit` the API server keeps count of who asks;
- * `inert`: pods stay as they are made, without kubelets and garbage collection.
+ * `inert`: pods stay as they are made, without kubelets and garbage collection. Kubelets' certificates are
+ * signed as with kubeadm.
  */
 export async function startControlPlane(
   more: { readonly audit?: boolean; readonly inert?: boolean } = {},
@@ -130,6 +132,9 @@ export async function startControlPlane(
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     await writeFile(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
     await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
+    const authority = certificateAuthority('burst-test');
+    await writeFile(join(folder, 'ca.crt'), authority.certificate);
+    await writeFile(join(folder, 'ca.key'), authority.key, { mode: 0o600 });
     const etcd = `http://127.0.0.1:${client}`;
     const etcdPeer = `http://127.0.0.1:${peer}`;
     const url = `https://127.0.0.1:${secure}`;
@@ -147,6 +152,7 @@ export async function startControlPlane(
         ...['--cert-dir', 'certs', '--service-account-issuer', 'https://kubernetes.default.svc'],
         ...['--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key'],
         ...['--token-auth-file', 'tokens.csv', '--authorization-mode', 'Node,RBAC', '--enable-bootstrap-token-auth'],
+        ...['--client-ca-file', 'ca.crt'],
         ...['--service-cluster-ip-range', '10.0.0.0/24', '--enable-admission-plugins', 'NodeRestriction'],
         ...audit,
       ]);
@@ -175,8 +181,9 @@ export async function startControlPlane(
     await writeFile(kubeconfigPath, JSON.stringify(kubeconfig), { mode: 0o600 });
     const own = ['--kubeconfig', kubeconfigPath];
     await start('kube-controller-manager', [
-      ...[...own, '--service-account-private-key-file', 'sa.key'],
       ...['--controllers', more.inert === true ? '*,-garbage-collector-controller' : '*'],
+      ...[...own, '--service-account-private-key-file', 'sa.key'],
+      ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
       ...['--leader-elect=false', '--secure-port', '0'],
     ]);
     await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);
