@@ -5,7 +5,7 @@ import type { Store } from './ports/store.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions } from './parts.ts';
 import { openStore } from './store/index.ts';
-import { probeServer } from './vm/index.ts';
+import { dryRun, probeServer } from './vm/index.ts';
 
 /** `burst check`: what is fit for work and what is not, one line each; changes nothing. */
 export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
@@ -39,7 +39,13 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
     await cluster.stop();
   }
   try {
-    results.push({ name: 'vm server', ...(await vms.health()) });
+    const health = await vms.health();
+    results.push({ name: 'vm server', ...health });
+    if (health.ok) {
+      const template = config.mcpServers.proxmox.settings['template'];
+      const id = typeof template === 'string' || typeof template === 'number' ? String(template) : undefined;
+      results.push({ name: 'vm server: read-only calls', ok: true, text: await dryRun(vms, id) });
+    }
   } catch (error) {
     results.push({ name: 'vm server', ok: false, text: text(error) });
   } finally {

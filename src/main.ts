@@ -10,6 +10,10 @@ import type { App } from './app.ts';
 import { checkApp } from './check.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import type { Config } from './config/index.ts';
+import { createLogger } from './observability/index.ts';
+import { makeProvider } from './parts.ts';
+import { systemClock, systemIds } from './system.ts';
+import { tryProvider } from './try-provider.ts';
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -94,6 +98,48 @@ async function sandbox(options: { port?: string }): Promise<void> {
   await untilSignal(close);
 }
 
+async function tryOne(name: string, options: { config?: string }): Promise<void> {
+  const config = configured(options.config);
+  if (name !== 'proxmox') throw new Error(`No VM server is called ${name}; there is: proxmox (mcp_servers).`);
+  const log = createLogger({ level: 'error', secrets: [] });
+  const vms = makeProvider(config, systemClock, log, ({ tool, args, reply, tookMs }) =>
+    out(`-> ${tool} ${JSON.stringify(args)}\n<- ${reply} (${tookMs} ms)`),
+  );
+  const [size] = Object.entries(config.workerSizes).sort(([, a], [, b]) => a.memoryGb - b.memoryGb || a.cpu - b.cpu);
+  if (size === undefined) throw new Error('worker_sizes holds no size.');
+  const stop = new AbortController();
+  const vmName = `burst-try-${systemIds(systemClock).base32(6)}`;
+  const interrupt = (): void => {
+    if (stop.signal.aborted) {
+      err(`LEFT BEHIND: a VM called ${vmName} may still be there; look at it and remove it by hand`);
+      process.exit(1);
+    }
+    err('Interrupted: removing the VM (once more to leave it behind)');
+    stop.abort(new Error('interrupted'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
+  try {
+    const fine = await tryProvider({
+      vms,
+      clock: systemClock,
+      name: vmName,
+      size: {
+        name: size[0],
+        cpus: size[1].cpu,
+        memoryMiB: size[1].memoryGb * 1024,
+        diskGiB: size[1].diskGb,
+      },
+      print: out,
+      signal: stop.signal,
+      pollMs: 500,
+    });
+    if (!fine) process.exitCode = 1;
+  } finally {
+    await vms.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  }
+}
+
 const program = new Command('burst')
   .description('Lends Kubernetes clusters temporary worker nodes, from Slack, and takes them back by itself.')
   .version(version);
@@ -107,6 +153,13 @@ program
   .description('tell what is fit for work and what is not')
   .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
   .action(check);
+program
+  .command('provider')
+  .description('work with the servers that make VMs')
+  .command('try <name>')
+  .description('make, show and remove one small VM, and print every call and reply')
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .action(tryOne);
 program
   .command('sandbox')
   .description('run everything against simulated Slack, Kubernetes and Proxmox')

@@ -18,6 +18,7 @@ import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
 import { createVmProvider, readProfile } from './vm/index.ts';
+import type { Traced } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
@@ -71,7 +72,8 @@ export function makeParts({ config, clock = systemClock, kubeconfig }: AppOption
   return { config, clock, ids, log, cluster, vms: makeProvider(config, clock, log) };
 }
 
-function makeProvider(config: Config, clock: Clock, log: Logger): VmProvider {
+/** The VM provider as configured; `trace` is told every call. @throws BurstError `invalid_input` for a wrong profile. */
+export function makeProvider(config: Config, clock: Clock, log: Logger, trace?: (traced: Traced) => void): VmProvider {
   const { proxmox } = config.mcpServers;
   const path =
     parse(proxmox.profile).ext === ''
@@ -86,7 +88,11 @@ function makeProvider(config: Config, clock: Clock, log: Logger): VmProvider {
     profile,
     connection:
       proxmox.endpoint !== undefined
-        ? { kind: 'http', url: proxmox.endpoint, headers: { ...proxmox.headers, ...bearer } }
+        ? {
+            kind: proxmox.transport === 'sse' ? 'sse' : 'http',
+            url: proxmox.endpoint,
+            headers: { ...proxmox.headers, ...bearer },
+          }
         : {
             kind: 'stdio',
             command: proxmox.command ?? '',
@@ -100,6 +106,7 @@ function makeProvider(config: Config, clock: Clock, log: Logger): VmProvider {
     maxReplyBytes: proxmox.maxReplyKib * 1024,
     maxCallsAtOnce: proxmox.maxCallsAtOnce,
     log,
+    ...(trace === undefined ? {} : { trace }),
   });
 }
 

@@ -1,5 +1,7 @@
-/** What a server is and lacks. Invariant: nothing but `tools/list` is asked of it. */
+/** What a server is and lacks. Invariant: it is asked for `tools/list` and what is read-only, nothing else. */
+import { BurstError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { VmProvider } from '../ports/vm-provider.ts';
 import { McpServer } from './connection.ts';
 import type { ConnectionOptions, Log } from './connection.ts';
 import type { Profile } from './profile.ts';
@@ -27,6 +29,29 @@ export async function compare(
     if (unknown.length > 0) faults.push(`${call.tool} does not know ${unknown.join(', ')}, which the profile gives`);
   }
   return { server: await server.title(), tools: tools.size, faults: [...new Set(faults)] };
+}
+
+/**
+ * Makes the read-only calls of a VM's life: lists, asks for a free id, reads the template's configuration.
+ * @param template its id, where the settings name one.
+ * @returns what was seen, in a sentence.
+ * @throws BurstError `not_found` when there is no such template, `invalid_input` when that VM is none; what the calls throw.
+ */
+export async function dryRun(
+  vms: Pick<VmProvider, 'list' | 'find' | 'freeId'>,
+  template: string | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  const rows = await vms.list(signal);
+  const id = await vms.freeId(new Set(), signal);
+  const known = template ?? rows[0]?.id;
+  const vm = known === undefined ? undefined : await vms.find(known, signal);
+  const hint = 'Set settings.template to the id of a template that the server may see.';
+  if (template !== undefined && vm === undefined)
+    throw new BurstError('not_found', `There is no template ${template}.`, { hint });
+  if (template !== undefined && vm?.template === false)
+    throw new BurstError('invalid_input', `VM ${template} (${vm.name}) is not a template.`, { hint });
+  return `lists ${rows.length} VMs; ${id} is free; ${template === undefined ? 'VM' : 'template'} ${vm?.id ?? known ?? ''} (${vm?.name ?? 'nameless'}) can be read`;
 }
 
 export type Probe = {

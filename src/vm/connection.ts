@@ -3,6 +3,7 @@
  * `unknown_outcome`; one that could not be sent is `unavailable`.
  */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
@@ -14,7 +15,8 @@ import { scrubber } from './secrets.ts';
 import type { Scrub } from './secrets.ts';
 
 export type ConnectionOptions =
-  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  // `sse` is what servers spoke before streamable HTTP
+  | { readonly kind: 'http' | 'sse'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
   | {
       readonly kind: 'stdio';
       readonly command: string;
@@ -30,6 +32,14 @@ export type Log = {
   error(fields: Record<string, unknown>, message: string): void;
 };
 
+/** One call with its reply or its failure, without secrets. */
+export type Traced = {
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly reply: string;
+  readonly tookMs: number;
+};
+
 export type ServerOptions = {
   readonly name: string;
   readonly connection: ConnectionOptions;
@@ -38,6 +48,8 @@ export type ServerOptions = {
   readonly maxReplyBytes: number;
   readonly maxCallsAtOnce: number;
   readonly log: Log;
+  /** Is told every call after it ended. */
+  readonly trace?: (traced: Traced) => void;
 };
 
 export type Reply = {
@@ -131,6 +143,29 @@ export class McpServer {
 
   /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
   async call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
+    const { trace, clock } = this.#options;
+    if (trace === undefined) return this.#call(tool, args, signal);
+    const startMs = clock.now();
+    const told = (reply: string): void =>
+      trace({
+        tool,
+        args: JSON.parse(
+          this.#scrub(JSON.stringify(args, (key, value: unknown) => (SECRET_NAME.test(key) ? '[secret]' : value))),
+        ) as Record<string, unknown>,
+        reply: shorten(this.#scrub(reply), 4000),
+        tookMs: clock.now() - startMs,
+      });
+    try {
+      const reply = await this.#call(tool, args, signal);
+      told(`${reply.isError ? '(isError) ' : ''}${reply.text}`);
+      return reply;
+    } catch (error) {
+      told(`(failed) ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
+  }
+
+  async #call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
     const reply = await this.#queue.add(async () => {
       const client = await this.#connected();
       return this.#guard(tool, () =>
@@ -236,12 +271,15 @@ export class McpServer {
     return client;
   }
 
-  #transport(): StdioClientTransport | StreamableHTTPClientTransport {
+  #transport(): StdioClientTransport | StreamableHTTPClientTransport | SSEClientTransport {
     const { connection, log, name } = this.#options;
-    if (connection.kind === 'http')
-      return new StreamableHTTPClientTransport(new URL(connection.url), {
-        requestInit: { headers: { ...connection.headers } },
-      });
+    if (connection.kind !== 'stdio') {
+      const url = new URL(connection.url);
+      const init = { requestInit: { headers: { ...connection.headers } } };
+      return connection.kind === 'sse'
+        ? new SSEClientTransport(url, init)
+        : new StreamableHTTPClientTransport(url, init);
+    }
     const transport = new StdioClientTransport({
       command: connection.command,
       args: [...connection.args],

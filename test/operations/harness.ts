@@ -118,7 +118,7 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
     store,
     cluster: world.cluster,
     clock,
-    vms: world.provider,
+    vms: deps.vms,
     policy: {
       warnBeforeMs: [2 * HOUR, 30 * MINUTE],
       maxRemovalsAtOnce: 3,
