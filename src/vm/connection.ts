@@ -141,10 +141,19 @@ export class McpServer {
     return tools;
   }
 
-  /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
-  async call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
+  /**
+   * Calls a tool.
+   * @param changes it changes something: a reply that cannot be used leaves open whether that happened.
+   * @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used).
+   */
+  async call(
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal,
+    changes = false,
+  ): Promise<Reply> {
     const { trace, clock } = this.#options;
-    if (trace === undefined) return this.#call(tool, args, signal);
+    if (trace === undefined) return this.#call(tool, args, signal, changes);
     const startMs = clock.now();
     const told = (reply: string): void =>
       trace({
@@ -156,7 +165,7 @@ export class McpServer {
         tookMs: clock.now() - startMs,
       });
     try {
-      const reply = await this.#call(tool, args, signal);
+      const reply = await this.#call(tool, args, signal, changes);
       told(`${reply.isError ? '(isError) ' : ''}${reply.text}`);
       return reply;
     } catch (error) {
@@ -165,7 +174,13 @@ export class McpServer {
     }
   }
 
-  async #call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
+  async #call(
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    signal: AbortSignal | undefined,
+    changes: boolean,
+  ): Promise<Reply> {
+    const unusable = changes ? 'unknown_outcome' : 'provider_failed';
     const reply = await this.#queue.add(async () => {
       const client = await this.#connected();
       return this.#guard(tool, () =>
@@ -174,7 +189,7 @@ export class McpServer {
     });
     const parsed = replySchema.safeParse(reply);
     if (!parsed.success)
-      throw new BurstError('provider_failed', `${this.#options.name}: the reply to ${tool} is not an MCP tool result.`);
+      throw new BurstError(unusable, `${this.#options.name}: the reply to ${tool} is not an MCP tool result.`);
     const texts = parsed.data.content.flatMap((block) =>
       block.type === 'text' && block.text !== undefined ? [block.text] : [],
     );
@@ -183,7 +198,7 @@ export class McpServer {
     const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(structured ?? ''));
     if (bytes > this.#options.maxReplyBytes)
       throw new BurstError(
-        'provider_failed',
+        unusable,
         `${this.#options.name}: the reply to ${tool} is larger than ${Math.round(this.#options.maxReplyBytes / 1024)} KiB.`,
       );
     return { isError: parsed.data.isError === true, text, texts, structured };

@@ -105,7 +105,7 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     scope: Scope,
     signal: AbortSignal | undefined,
   ): Promise<{ result: unknown; task: unknown }> {
-    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal);
+    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal, !reads.has(call));
     const reply = content(answer, call.from);
     const seen = { ...scope, reply, text: answer.text };
     const failRule = call.fail ?? profile.fail;
