@@ -74,12 +74,11 @@ const operation: Operation = {
 
 /** The reaper over this store; its cluster has no nodes, and what is due stays due, for the next round. */
 function reaperOf(store: Store, nowMs: number): Reaper {
-  const needed: Pick<Cluster, 'name' | 'freshness' | 'cachedNodes' | 'holdLease' | 'listBootstrapTokens'> = {
+  const needed: Pick<Cluster, 'name' | 'freshness' | 'cachedNodes' | 'holdLease'> = {
     name: cluster,
     freshness: () => ({ stale: false }),
     cachedNodes: () => [],
     holdLease: async () => ({ held: true }),
-    listBootstrapTokens: async () => [],
   };
   return createReaper({
     store,

@@ -1,72 +1,133 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
+import { safetyPolicy } from './config/index.ts';
+import type { ClusterConfig } from './config/index.ts';
+import { messageOf } from './domain/errors.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
-import type { Store } from './ports/store.ts';
+import type { SecondLock } from './ports/cluster.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
-import type { AppOptions } from './parts.ts';
+import type { AppOptions, ClusterParts, Parts } from './parts.ts';
 import { openStore } from './store/index.ts';
 import { dryRun, probeServer } from './vm/index.ts';
 
-/** `burst check`: what is fit for work and what is not, one line each; changes nothing. */
+/** It is recommended, not needed: a cluster before Kubernetes 1.30 has no such policies. */
+const LOCKS: Readonly<Record<SecondLock, Pick<Check, 'ok' | 'text'>>> = {
+  in_force: { ok: true, text: 'in force' },
+  absent: {
+    ok: true,
+    text: 'NOT in force: the cluster lets this account touch nodes that are no burst workers (manifests/kubernetes/admission-policy.yaml)',
+  },
+  unknown: { ok: true, text: 'not known: there is no node but burst workers' },
+};
+
+/** What `look` finds, or one line with the reason; then lets go of what was used. */
+async function part(
+  name: string,
+  look: () => Promise<readonly Check[]>,
+  done: () => Promise<unknown> = async () => undefined,
+): Promise<readonly Check[]> {
+  try {
+    return await look();
+  } catch (error) {
+    return [{ name, ok: false, text: messageOf(error) }];
+  } finally {
+    await done();
+  }
+}
+
+/**
+ * `burst check`: what is fit for work and what is not, one line each; of several clusters, one line for each API server and
+ * VM server. Changes nothing.
+ */
 export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
   const parts = makeParts(options);
-  const { config, clock, ids, log, cluster, vms } = parts;
-  const results: Check[] = [];
-  const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-  let store: Store | undefined;
-  try {
-    store = await openStore({ path: config.database.path, clock, ids });
-    await store.probe();
-    results.push({ name: 'database', ok: true, text: config.database.path });
-    const deps = stepDeps(parts, store, await store.installationId());
-    const slack = makeSlack(parts, store, createOperations({ ...deps, submitted: () => undefined }));
-    results.push(...(await slack.check()).map((check) => ({ ...check, name: `slack: ${check.name}` })));
-  } catch (error) {
-    results.push({ name: store === undefined ? 'database' : 'slack', ok: false, text: text(error) });
-  } finally {
-    await store?.close();
-  }
-  try {
-    for (const permission of await cluster.checkPermissions())
-      results.push({
-        name: `cluster: ${permission.what}`,
-        ok: permission.allowed,
-        text: permission.allowed ? 'allowed' : `refused: ${permission.reason}`,
-      });
-  } catch (error) {
-    results.push({ name: 'cluster', ok: false, text: text(error) });
-  } finally {
-    await cluster.stop();
-  }
-  try {
-    const health = await vms.health();
-    results.push({ name: 'vm server', ...health });
-    if (health.ok) {
-      const template = config.mcpServers.proxmox.settings['template'];
+  const several = parts.clusters.length > 1;
+  // clusters are looked at at once: one that does not answer takes its time only once
+  const clusters = parts.clusters.map(async (own): Promise<readonly Check[]> => {
+    const { name } = own.cluster;
+    const checks = [...(await apiServer(own, several)), ...(await vmServer(own)), ...(await talos(own.config, parts))];
+    return several ? checks.map((check) => ({ ...check, name: `${check.name} ${name}` })) : checks;
+  });
+  return [...(await storeAndSlack(parts)), ...(await Promise.all(clusters)).flat()];
+}
+
+const storeAndSlack = (parts: Parts): Promise<readonly Check[]> =>
+  part('database', async () => {
+    const { config, clock, ids } = parts;
+    const store = await openStore({ path: config.database.path, clock, ids });
+    const found = await part('database', async () => {
+      await store.probe();
+      return [{ name: 'database', ok: true, text: config.database.path }];
+    });
+    const chat = part(
+      'slack',
+      async () => {
+        const installationId = await store.installationId();
+        const doors = parts.clusters.map((own) => {
+          const deps = stepDeps(own, parts, store, installationId);
+          return [own.cluster.name, createOperations({ ...deps, submitted: () => undefined })] as const;
+        });
+        const slack = makeSlack(parts, store, new Map(doors));
+        return (await slack.check()).map((check) => ({ ...check, name: `slack: ${check.name}` }));
+      },
+      () => store.close(),
+    );
+    return [...found, ...(await chat)];
+  });
+
+const apiServer = ({ cluster, config }: ClusterParts, inOneLine: boolean): Promise<readonly Check[]> =>
+  part(
+    'cluster',
+    async () => {
+      const all = await cluster.checkPermissions();
+      const lock = LOCKS[await cluster.secondLock(safetyPolicy(config).label)];
+      if (!inOneLine)
+        return [
+          ...all.map(({ what, allowed, reason }) => ({
+            name: `cluster: ${what}`,
+            ok: allowed,
+            text: allowed ? 'allowed' : `refused: ${reason}`,
+          })),
+          { name: 'cluster: second lock', ...lock },
+        ];
+      const refused = all.filter((permission) => !permission.allowed);
+      const lacking = refused.map(({ what, reason }) => (reason === '' ? what : `${what} (${reason})`)).join(', ');
+      const permissions = refused.length === 0 ? `all ${all.length} permissions are there` : `refused: ${lacking}`;
+      return [{ name: 'cluster', ok: refused.length === 0, text: `${permissions}; second lock ${lock.text}` }];
+    },
+    () => cluster.stop(),
+  );
+
+const vmServer = ({ vms, config }: ClusterParts): Promise<readonly Check[]> =>
+  part(
+    'vm server',
+    async () => {
+      const health = { name: 'vm server', ...(await vms.health()) };
+      if (!health.ok) return [health];
+      const { template } = config.mcpServers.proxmox.settings;
       const id = typeof template === 'string' || typeof template === 'number' ? String(template) : undefined;
-      results.push({ name: 'vm server: read-only calls', ok: true, text: await dryRun(vms, id) });
-    }
-  } catch (error) {
-    results.push({ name: 'vm server', ok: false, text: text(error) });
-  } finally {
-    await vms.close();
-  }
-  const { talos } = config.mcpServers;
-  if (talos.enabled && talos.endpoint !== undefined) {
-    try {
-      const { server, missing } = await probeServer({
-        name: 'talos',
-        connection: { kind: 'http', url: talos.endpoint, headers: {} },
-        tools: ['talos_reset'],
-        clock,
-        log,
-        timeoutMs: config.mcpServers.proxmox.callTimeoutSeconds * 1000,
-      });
-      const ok = missing.length === 0;
-      results.push({ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` });
-    } catch (error) {
-      results.push({ name: 'talos server', ok: false, text: text(error) });
-    }
-  }
-  return results;
+      const name = 'vm server: read-only calls';
+      return [health, ...(await part(name, async () => [{ name, ok: true, text: await dryRun(vms, id) }]))];
+    },
+    () => vms.close(),
+  );
+
+async function talos(
+  { mcpServers }: ClusterConfig,
+  { clock, log }: Pick<Parts, 'clock' | 'log'>,
+): Promise<readonly Check[]> {
+  const { enabled, endpoint } = mcpServers.talos;
+  if (!enabled || endpoint === undefined) return [];
+  return part('talos server', async () => {
+    const { server, missing } = await probeServer({
+      name: 'talos',
+      connection: { kind: 'http', url: endpoint, headers: {} },
+      tools: ['talos_reset'],
+      clock,
+      log,
+      timeoutMs: mcpServers.proxmox.callTimeoutSeconds * 1000,
+    });
+    const ok = missing.length === 0;
+    return [{ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` }];
+  });
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { messageOf } from './domain/errors.ts';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -14,6 +15,7 @@ import { createLogger } from './observability/index.ts';
 import { makeProvider } from './parts.ts';
 import { systemClock, systemIds } from './system.ts';
 import { tryProvider } from './try-provider.ts';
+import type { SandboxCluster } from './sandbox/index.ts';
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -41,7 +43,7 @@ async function start(options: { config?: string }): Promise<void> {
   const running: { app?: App } = {};
   // from the first moment on: what a library leaves unhandled is logged, and ends nothing
   const unhandled = (error: unknown, what: string): void => {
-    if (running.app === undefined) err(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    if (running.app === undefined) err(`${what}: ${messageOf(error)}`);
     else running.app.log.error({ err: error }, what);
   };
   process.on('unhandledRejection', (error) => unhandled(error, 'unhandled rejection'));
@@ -57,12 +59,16 @@ async function check(options: { config?: string }): Promise<void> {
   if (checks.some((item) => !item.ok)) process.exitCode = 1;
 }
 
-async function sandbox(options: { port?: string }): Promise<void> {
+async function sandbox(options: { port?: string; clusters?: string }): Promise<void> {
+  const clusters = Number(options.clusters ?? 1);
+  if (!Number.isInteger(clusters) || clusters < 1 || clusters > 4) throw new Error('--clusters takes 1 to 4.');
   const { startSandbox } = await import('./sandbox/index.ts');
-  const world = await startSandbox({ port: Number(options.port ?? 8787) });
+  const world = await startSandbox({ port: Number(options.port ?? 8787), clusters });
   const folder = mkdtempSync(join(tmpdir(), 'burst-sandbox-'));
   const file = {
-    kubernetes: { name: 'sandbox', in_cluster: false },
+    ...(clusters > 1
+      ? severalClusters(world.clusters, folder)
+      : { kubernetes: { name: 'sandbox', in_cluster: false } }),
     mcp_servers: { proxmox: { endpoint: world.proxmox.mcpUrl, settings: { node: 'pve1', template: 9000 } } },
     slack: {
       bot_token: world.slack.botToken,
@@ -98,8 +104,14 @@ async function sandbox(options: { port?: string }): Promise<void> {
   await untilSignal(close);
 }
 
-async function tryOne(name: string, options: { config?: string }): Promise<void> {
-  const config = configured(options.config);
+async function tryOne(name: string, options: { config?: string; cluster?: string }): Promise<void> {
+  const { clusters, defaultCluster } = configured(options.config);
+  const wanted = options.cluster ?? defaultCluster;
+  const config = clusters.find(({ kubernetes }) => kubernetes.name === wanted) ?? clusters[0];
+  if (config === undefined || (options.cluster !== undefined && config.kubernetes.name !== wanted))
+    throw new Error(
+      `No cluster is called ${wanted ?? '?'}; there are: ${clusters.map((c) => c.kubernetes.name).join(', ')}.`,
+    );
   if (name !== 'proxmox') throw new Error(`No VM server is called ${name}; there is: proxmox (mcp_servers).`);
   const log = createLogger({ level: 'error', secrets: [] });
   const vms = makeProvider(config, systemClock, log, ({ tool, args, reply, tookMs }) =>
@@ -140,6 +152,16 @@ async function tryOne(name: string, options: { config?: string }): Promise<void>
   }
 }
 
+/** The file's clusters, each with a kubeconfig in the folder. */
+function severalClusters(clusters: readonly SandboxCluster[], folder: string): { clusters: Record<string, unknown> } {
+  const each = clusters.map(({ name, kubernetes, proxmox }) => {
+    const kubeconfig = join(folder, `${name}.kubeconfig`);
+    writeFileSync(kubeconfig, kubernetes.kubeconfig, { mode: 0o600 });
+    return [name, { kubernetes: { kubeconfig }, mcp_servers: { proxmox: { endpoint: proxmox.mcpUrl } } }] as const;
+  });
+  return { clusters: Object.fromEntries(each) };
+}
+
 const program = new Command('burst')
   .description('Lends Kubernetes clusters temporary worker nodes, from Slack, and takes them back by itself.')
   .version(version);
@@ -159,16 +181,18 @@ program
   .command('try <name>')
   .description('make, show and remove one small VM, and print every call and reply')
   .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .option('--cluster <name>', 'of several clusters, the one whose server is meant')
   .action(tryOne);
 program
   .command('sandbox')
   .description('run everything against simulated Slack, Kubernetes and Proxmox')
   .option('-p, --port <port>', "the page's port", '8787')
+  .option('--clusters <number>', 'how many clusters, each with a Proxmox of its own (1 to 4)', '1')
   .action(sandbox);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  err(error instanceof Error ? error.message : String(error));
+  err(messageOf(error));
   process.exit(error instanceof ConfigError ? 2 : 1);
 }

@@ -2,13 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'node:path';
 import { accessPolicy, drainPolicy, joinTemplates, renderJoin, safetyPolicy, workerPolicy } from './config/index.ts';
-import type { Config } from './config/index.ts';
+import type { ClusterConfig, Config } from './config/index.ts';
 import { BurstError } from './domain/errors.ts';
-import { createCluster } from './kubernetes/index.ts';
+import { createCluster, createLateCluster } from './kubernetes/index.ts';
 import { createLogger } from './observability/index.ts';
 import type { Logger } from './observability/index.ts';
-import type { createOperations } from './operations/index.ts';
-import type { StepDeps } from './operations/index.ts';
+import type { Operations, StepDeps } from './operations/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
@@ -17,14 +16,21 @@ import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
-import { createVmProvider, readProfile } from './vm/index.ts';
+import { createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
 import type { Traced } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
   readonly clock?: Clock;
-  /** The kubeconfig's text, instead of a file. */
+  /** The kubeconfig's text, instead of a file, for the clusters that name no file of their own. */
   readonly kubeconfig?: string;
+};
+
+/** What a cluster has for itself. */
+export type ClusterParts = {
+  readonly config: ClusterConfig;
+  readonly cluster: Cluster;
+  readonly vms: VmProvider;
 };
 
 export type Parts = {
@@ -32,22 +38,38 @@ export type Parts = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Logger;
-  readonly cluster: Cluster;
-  readonly vms: VmProvider;
+  readonly clusters: readonly ClusterParts[];
 };
 
 function secretsOf(config: Config): readonly string[] {
-  const { slack, mcpServers, join } = config;
-  return [slack.botToken, slack.appToken, slack.signingSecret, mcpServers.proxmox.bearerToken, join.k3s.token].filter(
-    (secret) => secret !== undefined,
-  );
+  const { slack } = config;
+  const own = config.clusters.flatMap(({ mcpServers, join }) => [mcpServers.proxmox.bearerToken, join.k3s.token]);
+  return [slack.botToken, slack.appToken, slack.signingSecret, ...own].filter((secret) => secret !== undefined);
 }
 
 export function makeParts({ config, clock = systemClock, kubeconfig }: AppOptions): Parts {
   const ids = systemIds(clock);
   const log = createLogger({ level: config.logging.level, secrets: secretsOf(config) });
+  const several = config.clusters.length > 1;
+  const clusters = config.clusters.map((own): ClusterParts => {
+    const make = (): Cluster => makeCluster(own, { clock, ids, log }, kubeconfig);
+    return {
+      config: own,
+      // the only cluster's credentials must be readable for a start; one of several keeps no other from starting
+      cluster: several ? createLateCluster({ name: own.kubernetes.name, clock, log, make }) : make(),
+      vms: makeProvider(own, clock, log),
+    };
+  });
+  return { config, clock, ids, log, clusters };
+}
+
+function makeCluster(
+  config: ClusterConfig,
+  { clock, ids, log }: Pick<Parts, 'clock' | 'ids' | 'log'>,
+  kubeconfig: string | undefined,
+): Cluster {
   const { kubernetes, join } = config;
-  const cluster = createCluster({
+  return createCluster({
     name: kubernetes.name,
     namespace: kubernetes.namespace,
     clock,
@@ -56,7 +78,7 @@ export function makeParts({ config, clock = systemClock, kubeconfig }: AppOption
       ? { kind: 'in-cluster' }
       : {
           kind: 'kubeconfig',
-          ...(kubeconfig === undefined ? {} : { text: kubeconfig }),
+          ...(kubeconfig === undefined || kubernetes.kubeconfig !== undefined ? {} : { text: kubeconfig }),
           ...(kubernetes.kubeconfig === undefined ? {} : { path: kubernetes.kubeconfig }),
           ...(kubernetes.context === undefined ? {} : { context: kubernetes.context }),
         },
@@ -65,21 +87,32 @@ export function makeParts({ config, clock = systemClock, kubeconfig }: AppOption
       ...(join.endpoint === undefined ? {} : { endpoint: join.endpoint }),
       ...(join.caCertHash === undefined ? {} : { caCertHash: join.caCertHash }),
     },
-    bootstrap: { groups: join.tokenGroups },
+    ...(join.method === 'kubeadm' ? { bootstrap: { groups: join.tokenGroups } } : {}),
     neededAnnotations: [config.burstWorkers.ttlAnnotation],
     log,
   });
-  return { config, clock, ids, log, cluster, vms: makeProvider(config, clock, log) };
 }
 
 /** The VM provider as configured; `trace` is told every call. @throws BurstError `invalid_input` for a wrong profile. */
-export function makeProvider(config: Config, clock: Clock, log: Logger, trace?: (traced: Traced) => void): VmProvider {
+export function makeProvider(
+  config: ClusterConfig,
+  clock: Clock,
+  log: Logger,
+  trace?: (traced: Traced) => void,
+): VmProvider {
   const { proxmox } = config.mcpServers;
   const path =
     parse(proxmox.profile).ext === ''
       ? new URL(`../config/providers/${proxmox.profile}.yaml`, import.meta.url)
       : proxmox.profile;
   const profile = readProfile(proxmox.profile, () => readFileSync(path, 'utf8'));
+  if (config.join.method !== 'none' && !handsOverJoin(profile))
+    throw new BurstError(
+      'invalid_input',
+      `mcp_servers.proxmox.profile ${proxmox.profile} has no way to give a VM what it joins with, which join.method ` +
+        `${config.join.method} needs: its VMs would never become nodes. Let the template join by itself and set ` +
+        `join.method to none, or use a profile that hands it over (ry-ops-proxmox).`,
+    );
   const bearer = proxmox.bearerToken === undefined ? {} : { Authorization: `Bearer ${proxmox.bearerToken}` };
   if (proxmox.endpoint === undefined && proxmox.command === undefined)
     throw new BurstError('invalid_input', 'mcp_servers.proxmox has neither an endpoint nor a command.');
@@ -110,8 +143,13 @@ export function makeProvider(config: Config, clock: Clock, log: Logger, trace?: 
   });
 }
 
-export function stepDeps(parts: Parts, store: Store, installationId: string): StepDeps {
-  const { config, cluster, vms, clock, ids } = parts;
+/** What the steps of one cluster work with. */
+export function stepDeps(
+  { config, cluster, vms }: ClusterParts,
+  { clock, ids }: Pick<Parts, 'clock' | 'ids'>,
+  store: Store,
+  installationId: string,
+): StepDeps {
   const templates = joinTemplates(config);
   const labels = Object.entries({ ...config.burstWorkers.labels })
     .map(([key, value]) => `${key}=${value}`)
@@ -146,22 +184,34 @@ export function stepDeps(parts: Parts, store: Store, installationId: string): St
   };
 }
 
-export function makeSlack(parts: Parts, store: Store, operations: ReturnType<typeof createOperations>): Chat {
-  const { slack } = parts.config;
+/** @param doors the operations of each cluster, by its name. */
+export function makeSlack(parts: Parts, store: Store, doors: ReadonlyMap<string, Operations>): Chat {
+  const { slack, clusters, defaultCluster } = parts.config;
+  const doorsOf = clusters.map((config) => {
+    const operations = doors.get(config.kubernetes.name);
+    if (operations === undefined) throw new TypeError(`no operations for ${config.kubernetes.name}`);
+    return {
+      cluster: config.kubernetes.name,
+      operations,
+      access: accessPolicy(config),
+      workers: workerPolicy(config),
+      defaultIn: config.defaultIn,
+    };
+  });
+  const first = doorsOf.find(({ cluster }) => cluster === defaultCluster) ?? doorsOf[0];
+  if (first === undefined) throw new TypeError('no cluster is configured');
   return createSlackApp({
     mode:
       slack.mode === 'socket'
         ? { kind: 'socket', botToken: slack.botToken, appToken: slack.appToken ?? '' }
         : { kind: 'http', botToken: slack.botToken, signingSecret: slack.signingSecret ?? '', port: slack.port },
     ...(slack.apiUrl === undefined ? {} : { apiUrl: slack.apiUrl }),
-    operations,
+    ...first,
+    others: doorsOf.filter((door) => door !== first),
     store,
-    access: accessPolicy(parts.config),
-    workers: workerPolicy(parts.config),
     ...(slack.channel === undefined ? {} : { defaultChannelId: slack.channel }),
     clock: parts.clock,
     ids: parts.ids,
     log: parts.log,
-    cluster: parts.config.kubernetes.name,
   });
 }

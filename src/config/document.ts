@@ -18,7 +18,7 @@ export const isTree = (value: unknown): value is Tree =>
 
 /** A key without a value is a key that is not set; but a size without a value takes a built-in size away. */
 function withoutEmptyKeys(tree: Tree, path: Path): Tree {
-  const keep = path[0] === 'worker_sizes' || path.includes('settings');
+  const keep = path.at(-1) === 'worker_sizes' || path.includes('settings');
   return Object.fromEntries(
     Object.entries(tree)
       .filter(([, value]) => keep || value !== null)

@@ -91,5 +91,26 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
       problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
     }
   }
-  return { problems, variables };
+  return { problems: [...problems, ...clusterSecrets(tree, readFile)], variables };
+}
+
+/** Reads the secret files that single clusters name. @returns what is wrong with them. */
+function clusterSecrets(tree: Tree, readFile: ReadFile): readonly Problem[] {
+  const clusters = tree['clusters'];
+  const secrets = OVERRIDES.filter(({ path, secret }) => secret && path[0] !== 'slack');
+  return Object.keys(isTree(clusters) ? clusters : {}).flatMap((name) =>
+    secrets.flatMap(({ path }) => {
+      const own = ['clusters', name, ...path];
+      const named = getAt(tree, [...own.slice(0, -1), `${String(own.at(-1))}_file`]);
+      if (typeof named !== 'string' || named === '') return [];
+      const problem = (text: string) => [{ path: own.join('.'), text, line: undefined, variable: undefined }];
+      if (getAt(tree, own) !== undefined) return problem(`${String(own.at(-1))}_file is set too; set one of them`);
+      try {
+        setAt(tree, own, readSecret(named, readFile));
+        return [];
+      } catch (error) {
+        return problem(error instanceof Error ? error.message : 'its file cannot be read');
+      }
+    }),
+  );
 }

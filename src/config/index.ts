@@ -14,5 +14,5 @@ export {
   safetyPolicy,
   workerPolicy,
 } from './policy.ts';
-export type { Config } from './schema.ts';
+export type { ClusterConfig, Config } from './schema.ts';
 export { renderJoin, type JoinMethod, type JoinTemplates, type JoinVariables } from './templates.ts';

@@ -1,10 +1,11 @@
 /** File and environment in, complete configuration out, or one error that lists everything that is wrong. */
 import type { z } from 'zod';
-import { crossChecks, didYouMean, effectiveSizes, effectiveTemplates } from './cross-checks.ts';
+import { checkClusters, clusterNames, told, treeOf } from './clusters.ts';
+import { type CrossProblem, crossChecks, didYouMean, effectiveSizes, effectiveTemplates } from './cross-checks.ts';
 import { type ParsedFile, type Tree, isTree, parseFile } from './document.ts';
 import { type Environment, type Overlay, type ReadFile, getAt, overlay } from './environment.ts';
 import { ConfigError, type Problem } from './error.ts';
-import { type Config, type FileConfig, fileSchema } from './schema.ts';
+import { type ClusterConfig, type Config, type FileConfig, fileSchema } from './schema.ts';
 import { type Path, allowedAt, camelCase, isSecret, keysAt, leafPaths } from './shape.ts';
 
 /** Where the file is unless told; only this one may be absent. */
@@ -67,11 +68,11 @@ function without(tree: Tree, paths: readonly Path[]): Tree {
 }
 
 /** The file with everything wrong left out, so that the rules between the other keys can be checked too. */
-function salvage(tree: Tree, wrong: readonly Path[]): FileConfig | undefined {
+function salvage(tree: Tree, wrong: readonly Path[]): { file: FileConfig; tree: Tree } | undefined {
   let rest = without(tree, wrong);
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const parsed = fileSchema.safeParse(rest);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) return { file: parsed.data, tree: rest };
     // What is missing in a section that must be whole (a size) takes that section with it.
     rest = without(
       rest,
@@ -81,11 +82,24 @@ function salvage(tree: Tree, wrong: readonly Path[]): FileConfig | undefined {
   return undefined;
 }
 
+/** Every rule that the file breaks, for each of its clusters. */
+function rulesBroken(tree: Tree, file: FileConfig): readonly CrossProblem[] {
+  if (file.clusters === undefined) return [...crossChecks(file), ...checkClusters(tree, file, new Map(), didYouMean)];
+  const each = new Map(
+    clusterNames(tree).flatMap((name) => {
+      const own = fileSchema.safeParse(treeOf(tree, name));
+      return own.success ? [[name, own.data] as const] : [];
+    }),
+  );
+  const broken = new Map([...each].map(([name, own]) => [name, crossChecks(own)]));
+  return [...checkClusters(tree, file, each, didYouMean), ...told(broken, tree)];
+}
+
 function check(tree: Tree): { readonly found: readonly Found[]; readonly file: FileConfig | undefined } {
   const parsed = fileSchema.safeParse(tree);
   const found = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describeIssue(issue, tree));
-  const file = parsed.success
-    ? parsed.data
+  const sound = parsed.success
+    ? { file: parsed.data, tree }
     : salvage(
         tree,
         found.map(({ path }) => path),
@@ -93,10 +107,10 @@ function check(tree: Tree): { readonly found: readonly Found[]; readonly file: F
   const wrong = found.map(({ path }) => path.join('.'));
   const touched = (path: string): boolean =>
     wrong.some((bad) => bad === path || bad.startsWith(`${path}.`) || path.startsWith(`${bad}.`));
-  const crossed = (file === undefined ? [] : crossChecks(file))
+  const crossed = (sound === undefined ? [] : rulesBroken(sound.tree, sound.file))
     .filter(({ path, others }) => ![path, ...others].some(touched))
     .map(({ path, text }) => ({ path: path.split('.'), text }));
-  return { found: [...found, ...crossed], file };
+  return { found: [...found, ...crossed], file: sound?.file };
 }
 
 function readTree(input: LoadInput, file: string): ParsedFile {
@@ -122,22 +136,36 @@ function readTree(input: LoadInput, file: string): ParsedFile {
   return parsed;
 }
 
-function toConfig(file: FileConfig, env: Environment): Config {
+function toConfig(tree: Tree, file: FileConfig, env: Environment): Config {
+  const one = oneCluster(file, [], env);
+  const names = clusterNames(tree);
+  const [first = one.kubernetes.name] = names;
+  if (file.clusters === undefined) return { ...one, clusters: [one], defaultCluster: first };
+  const clusters = names.map((name) =>
+    oneCluster(fileSchema.parse(treeOf(tree, name)), file.clusters?.[name]?.channels ?? [], env),
+  );
+  return { ...one, clusters, defaultCluster: file.default_cluster ?? first };
+}
+
+/** The configuration as one cluster has it. */
+function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environment): ClusterConfig {
   const sizes = Object.entries(effectiveSizes(file)).map(([name, { cpu, memory_gb, disk_gb }]) => [
     name,
     { cpu, memoryGb: memory_gb, diskGb: disk_gb },
   ]);
   const { kubeconfig, context, in_cluster: inCluster } = file.kubernetes;
   const inPod = (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '' && (env['KUBECONFIG'] ?? '') === '';
-  const derived = camelCase(fileSchema, file) as Config;
+  const { clusters: _clusters, default_cluster: _default, ...own } = file;
+  const derived = camelCase(fileSchema, own) as Omit<ClusterConfig, 'defaultIn'>;
   const { bot_token: botToken = '' } = file.slack;
   return {
     ...derived,
+    defaultIn,
     kubernetes: {
       ...derived.kubernetes,
       inCluster: inCluster === 'auto' ? kubeconfig === undefined && context === undefined && inPod : inCluster,
     },
-    workerSizes: Object.fromEntries(sizes) as Config['workerSizes'],
+    workerSizes: Object.fromEntries(sizes) as ClusterConfig['workerSizes'],
     join: { ...derived.join, ...effectiveTemplates(file) },
     slack: { ...derived.slack, botToken },
   };
@@ -176,5 +204,5 @@ export function loadConfig(input: LoadInput): Config {
     });
   const all = [...overlaid.problems, ...problems];
   if (all.length > 0 || file === undefined) throw new ConfigError(path, all);
-  return toConfig(file, input.env);
+  return toConfig(tree, file, input.env);
 }

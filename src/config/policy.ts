@@ -1,4 +1,4 @@
-/** The configuration as the core sees it. Every function is pure; seconds, minutes and hours become ms here. */
+/** A cluster's configuration as the core sees it. Every function is pure; seconds, minutes and hours become ms here. */
 import type {
   AccessPolicy,
   DrainPolicy,
@@ -9,7 +9,7 @@ import type {
   WorkerPolicy,
 } from '../domain/policy.ts';
 import type { WorkerSize } from '../domain/worker.ts';
-import type { Config } from './schema.ts';
+import type { ClusterConfig } from './schema.ts';
 import type { JoinTemplates } from './templates.ts';
 import { compilePattern, cronEvery } from './values.ts';
 
@@ -23,7 +23,7 @@ function matcher(source: string): Matcher {
 }
 
 /** `safety`, and the marks of a burst worker. */
-export function safetyPolicy(config: Config): SafetyPolicy {
+export function safetyPolicy(config: ClusterConfig): SafetyPolicy {
   const { workerLabel, ttlAnnotation } = config.burstWorkers;
   const at = workerLabel.indexOf('=');
   return {
@@ -35,7 +35,7 @@ export function safetyPolicy(config: Config): SafetyPolicy {
 }
 
 /** `drain`. */
-export function drainPolicy({ drain }: Config): DrainPolicy {
+export function drainPolicy({ drain }: ClusterConfig): DrainPolicy {
   return {
     gracePeriodSeconds: drain.gracePeriodSeconds,
     timeoutMs: drain.timeoutSeconds * SECOND_MS,
@@ -50,7 +50,7 @@ export function drainPolicy({ drain }: Config): DrainPolicy {
 }
 
 /** `burst_workers`, `worker_sizes` and the time limits of `join`. */
-export function workerPolicy(config: Config): WorkerPolicy {
+export function workerPolicy(config: ClusterConfig): WorkerPolicy {
   const workers = config.burstWorkers;
   const sizes = Object.entries(config.workerSizes).map(([name, size]): [string, WorkerSize] => [
     name,
@@ -72,7 +72,7 @@ export function workerPolicy(config: Config): WorkerPolicy {
 }
 
 /** `warnings` and `reaper`. */
-export function reaperPolicy({ warnings, reaper }: Config): ReaperPolicy {
+export function reaperPolicy({ warnings, reaper }: ClusterConfig): ReaperPolicy {
   return {
     warnBeforeMs: [...new Set(warnings.beforeMinutes)].sort((a, b) => b - a).map((minutes) => minutes * MINUTE_MS),
     maxRemovalsAtOnce: reaper.maxRemovalsAtOnce,
@@ -83,7 +83,7 @@ export function reaperPolicy({ warnings, reaper }: Config): ReaperPolicy {
 }
 
 /** The reaper's cron expression: `schedules.reaper`, else every `burst_workers.cleanup_interval_seconds`. */
-export function reaperSchedule(config: Config): string {
+export function reaperSchedule(config: ClusterConfig): string {
   const seconds = config.burstWorkers.cleanupIntervalSeconds;
   const expression = config.schedules.reaper ?? cronEvery(seconds);
   if (expression === undefined) throw new TypeError(`no cron expression fires every ${seconds} s`);
@@ -91,7 +91,7 @@ export function reaperSchedule(config: Config): string {
 }
 
 /** `engine`. */
-export function enginePolicy({ engine }: Config): EnginePolicy {
+export function enginePolicy({ engine }: ClusterConfig): EnginePolicy {
   return {
     maxStepsAtOnce: engine.maxStepsAtOnce,
     stepTimeoutMs: engine.stepTimeoutSeconds * SECOND_MS,
@@ -103,11 +103,11 @@ export function enginePolicy({ engine }: Config): EnginePolicy {
 }
 
 /** `slack.roles` and `slack.channels`. */
-export function accessPolicy({ slack }: Config): AccessPolicy {
+export function accessPolicy({ slack }: ClusterConfig): AccessPolicy {
   return { roles: slack.roles, channels: slack.channels };
 }
 
 /** The join templates, for `renderJoin`. */
-export function joinTemplates({ join }: Config): JoinTemplates {
+export function joinTemplates({ join }: ClusterConfig): JoinTemplates {
   return { userData: join.userData, joinCommand: join.joinCommand };
 }

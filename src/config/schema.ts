@@ -3,6 +3,7 @@
  * config/burst.yaml and has an effect; what the code reads (`Config`) is derived from this and nothing else.
  */
 import { z } from 'zod';
+import { withoutDefaults } from './shape.ts';
 import { validTemplate } from './templates.ts';
 import { compilePattern, validCron } from './values.ts';
 
@@ -171,15 +172,39 @@ const slack = section({
   api_url: httpUrl.optional(),
 });
 
+const mcpServers = section({
+  preferred_provider: z.enum(['proxmox', 'talos']).default('proxmox'),
+  proxmox,
+  talos: section({ enabled: z.boolean().default(false), endpoint: httpUrl.optional() }),
+});
+const workerSizes = z.record(sizeName, workerSize.nullable()).default({});
+
+/** Words that commands use in a cluster's place. */
+const RESERVED = ['all'];
+const clusterName = matching(
+  new RegExp(`^(?!(?:${RESERVED.join('|')})$)(?=.{1,63}$)${DNS_LABEL}$`),
+  'lower-case letters, digits and "-", at most 63 characters, and not "all"',
+);
+/** One of several clusters: its own keys, on top of the file's. */
+const ownCluster = z.strictObject({
+  kubernetes: withoutDefaults(kubernetes.unwrap().omit({ name: true })),
+  mcp_servers: withoutDefaults(mcpServers),
+  worker_sizes: withoutDefaults(workerSizes),
+  burst_workers: withoutDefaults(burstWorkers),
+  join: withoutDefaults(join),
+  drain: withoutDefaults(drain),
+  safety: withoutDefaults(safety),
+  roles: z.strictObject({ viewer: role.optional(), operator: role.optional(), admin: role.optional() }).optional(),
+  channels: z.array(channelId).max(1000).optional(),
+});
+
 /** The whole file, snake_case as people write it. */
 export const fileSchema = z.strictObject({
   kubernetes,
-  mcp_servers: section({
-    preferred_provider: z.enum(['proxmox', 'talos']).default('proxmox'),
-    proxmox,
-    talos: section({ enabled: z.boolean().default(false), endpoint: httpUrl.optional() }),
-  }),
-  worker_sizes: z.record(sizeName, workerSize.nullable()).default({}),
+  clusters: z.record(clusterName, ownCluster).optional(),
+  default_cluster: text(63).optional(),
+  mcp_servers: mcpServers,
+  worker_sizes: workerSizes,
   burst_workers: burstWorkers,
   join,
   drain,
@@ -230,7 +255,20 @@ type SecretFileKey = 'bearerTokenFile' | 'tokenFile' | 'botTokenFile' | 'appToke
  * the file's units, which their names end in; the policy functions turn them into ms. Secrets hold their values,
  * wherever they came from.
  */
-export type Config = Omit<Derived, 'kubernetes' | 'mcpServers' | 'workerSizes' | 'join' | 'slack'> & {
+export type Config = ClusterConfig & {
+  /** Each cluster with the whole configuration as it is for that cluster; with one cluster, the same as the rest of this. */
+  readonly clusters: readonly ClusterConfig[];
+  /** The cluster that is meant where nothing else says which. */
+  readonly defaultCluster: string;
+};
+
+/** The configuration as one cluster has it; `kubernetes.name` is the cluster's name. */
+export type ClusterConfig = Omit<
+  Derived,
+  'clusters' | 'defaultCluster' | 'kubernetes' | 'mcpServers' | 'workerSizes' | 'join' | 'slack'
+> & {
+  /** Channels in which this cluster is the default one. */
+  readonly defaultIn: readonly string[];
   /** `inCluster` is decided: `auto` looked at the environment. */
   readonly kubernetes: Omit<Derived['kubernetes'], 'inCluster'> & { readonly inCluster: boolean };
   readonly mcpServers: Omit<Derived['mcpServers'], 'proxmox'> & {

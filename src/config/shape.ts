@@ -15,6 +15,19 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
   return schema;
 }
 
+/** The schema with every key optional and no defaults: what is not said is not set. */
+export function withoutDefaults(schema: z.core.$ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional)
+    return withoutDefaults(schema.unwrap());
+  if (schema instanceof z.ZodObject) {
+    const shape = schema.shape as Readonly<Record<string, z.core.$ZodType>>;
+    return z
+      .strictObject(Object.fromEntries(Object.entries(shape).map(([key, child]) => [key, withoutDefaults(child)])))
+      .optional();
+  }
+  return (schema as z.ZodType).optional();
+}
+
 const shapeOf = (schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | undefined =>
   schema instanceof z.ZodObject ? schema.shape : undefined;
 

@@ -2,6 +2,7 @@
  * Join templates: the cloud-init user data and the command by which a new VM becomes a node. Invariant: a template that
  * names an unknown variable, filter or file is found when the configuration is loaded, not when a VM boots.
  */
+import { messageOf } from '../domain/errors.ts';
 import { Liquid } from 'liquidjs';
 
 /** What a join template may name. `labels` is `key=value,key=value`; `token` is a secret. */
@@ -70,7 +71,7 @@ export function validTemplate(template: string): string | undefined {
     liquid.parseAndRenderSync(template, SAMPLE);
     return undefined;
   } catch (error) {
-    const message = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+    const message = messageOf(error).split('\n')[0] ?? '';
     return `a Liquid template (${message.replaceAll(SAMPLE.token, '…')})`;
   }
 }

@@ -1,9 +1,9 @@
 /** Values with a grammar of their own: name patterns and cron expressions. */
+import { messageOf } from '../domain/errors.ts';
 import { RE2JS } from 're2js';
 import type { Matcher } from '../domain/policy.ts';
 
-const reason = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'unreadable';
+const reason = (error: unknown): string => messageOf(error).split('\n')[0] ?? 'unreadable';
 
 /**
  * Compiles a regular expression with RE2, whose time is linear in the text whatever the pattern. It matches anywhere in

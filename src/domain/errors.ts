@@ -58,3 +58,6 @@ export function safetyViolation(what: string, options: BurstErrorOptions = {}): 
 export function isBurstError(error: unknown, code?: ErrorCode): error is BurstError {
   return error instanceof BurstError && (code === undefined || error.code === code);
 }
+
+/** What anything that was thrown says in one line of text. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

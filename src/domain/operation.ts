@@ -64,7 +64,6 @@ export type RunData = {
   readonly cloneRequested?: boolean;
   /** Task handles of the VM provider by step name. */
   readonly tasks?: Readonly<Record<string, string>>;
-  readonly bootstrapTokenId?: string;
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;
@@ -108,8 +107,18 @@ export type Run = {
   readonly endedAtMs: number | undefined;
 };
 
-export type RunEvent =
-  'step_done' | 'all_done' | 'step_failed' | 'cancelled' | 'undo_done' | 'undo_failed' | 'gave_up' | 'retried';
+/** Everything that can happen to a run. */
+export const RUN_EVENTS = [
+  'step_done',
+  'all_done',
+  'step_failed',
+  'cancelled',
+  'undo_done',
+  'undo_failed',
+  'gave_up',
+  'retried',
+] as const;
+export type RunEvent = (typeof RUN_EVENTS)[number];
 
 /**
  * The one table of legal run transitions.

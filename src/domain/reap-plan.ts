@@ -30,7 +30,7 @@ export type ReapVm = {
   readonly tags: readonly string[];
   readonly template: boolean;
 };
-export type ReapToken = { readonly id: string; readonly expiresAtMs: number | undefined };
+export type ReapToken = { readonly id: string; readonly uid: string | undefined; readonly expiresAtMs: number };
 
 export type ReapSnapshot = {
   readonly nowMs: number;
@@ -51,7 +51,8 @@ export type ReapSnapshot = {
   readonly vms: readonly ReapVm[] | undefined;
   /** This installation's ownership tag. */
   readonly ownerTag: string;
-  readonly tokens: readonly ReapToken[] | undefined;
+  /** Those that were asked for and are not known to be gone. */
+  readonly tokens: readonly ReapToken[];
 };
 
 export type ReapPlan = {
@@ -72,8 +73,8 @@ export type ReapPlan = {
   readonly strays: readonly { readonly vmId: string; readonly name: string }[];
   /** Active workers of which neither node nor VM is left. */
   readonly vanished: readonly string[];
-  /** Ids of bootstrap tokens that have expired. */
-  readonly tokens: readonly string[];
+  /** Bootstrap tokens that have expired. */
+  readonly tokens: readonly ReapToken[];
 };
 
 /**
@@ -97,9 +98,7 @@ export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy, safety: S
     warn: dueWarnings(snapshot, policy),
     ...nodeRepairs(snapshot, safety),
     ...vmRepairs(snapshot, policy),
-    tokens: (snapshot.tokens ?? [])
-      .filter((token) => token.expiresAtMs !== undefined && token.expiresAtMs < snapshot.nowMs)
-      .map((token) => token.id),
+    tokens: snapshot.tokens.filter((token) => token.expiresAtMs < snapshot.nowMs),
   };
 }
 

@@ -1,3 +1,4 @@
+export { alertOf } from './alert.ts';
 export { createEngine } from './loop.ts';
 export type { Engine, LoopDeps } from './loop.ts';
 export { failureOf } from './runner.ts';

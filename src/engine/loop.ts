@@ -1,6 +1,6 @@
 /**
- * Claims due runs and advances them, at most `maxStepsAtOnce` at a time. Invariant: nothing is remembered here that the
- * store does not know; a crash costs one repeated look.
+ * Claims a cluster's due runs and advances them, at most `maxStepsAtOnce` at a time. Invariants: nothing is remembered here
+ * that the store does not know, so a crash costs one repeated look; a cluster that hangs takes no other's slots.
  */
 import type { Clock } from '../ports/clock.ts';
 import { advance } from './runner.ts';
@@ -18,11 +18,14 @@ export type Engine = {
 
 export type LoopDeps = RunnerDeps & {
   readonly clock: Clock;
+  /** The cluster whose runs it advances; without it, runs of every cluster. */
+  readonly clusterName?: string;
   /** Called after a run was advanced: the outbox may have news. */
   readonly advanced: () => void;
 };
 
 export function createEngine(deps: LoopDeps): Engine {
+  const mine = deps.clusterName === undefined ? {} : { cluster: deps.clusterName };
   const shutdown = new AbortController();
   const inFlight = new Set<Promise<void>>();
   let looping: Promise<void> | undefined;
@@ -32,6 +35,7 @@ export function createEngine(deps: LoopDeps): Engine {
     const free = deps.policy.maxStepsAtOnce - inFlight.size;
     if (free <= 0) return 0;
     const runs = await deps.store.claimRuns({
+      ...mine,
       owner: deps.owner,
       nowMs: deps.clock.now(),
       claimMs: deps.policy.claimMs,
@@ -65,7 +69,7 @@ export function createEngine(deps: LoopDeps): Engine {
       try {
         const claimed = await claim();
         if (claimed > 0) continue;
-        const dueMs = await deps.store.nextRunDueMs();
+        const dueMs = await deps.store.nextRunDueMs(deps.clusterName);
         if (dueMs !== undefined && inFlight.size < deps.policy.maxStepsAtOnce)
           waitMs = Math.max(5, Math.min(waitMs, dueMs - deps.clock.now()));
       } catch (error) {

@@ -2,7 +2,8 @@
  * Advances one claimed run. Invariants: every write is conditional on the run's generation; a step is journaled as started
  * before it acts; an outcome that is not known is looked at again, never taken for a failure; after the pivot only forward.
  */
-import { isBurstError } from '../domain/errors.ts';
+import { alertOf } from './alert.ts';
+import { isBurstError, messageOf } from '../domain/errors.ts';
 import { transition } from '../domain/operation.ts';
 import type { Actor, Failure, Operation, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
 import type { EnginePolicy } from '../domain/policy.ts';
@@ -96,14 +97,9 @@ async function look(
   action: (context: StepContext) => Promise<StepResult>,
   shutdown: AbortSignal,
 ): Promise<{ run: Run; result: StepResult | 'threw' } | 'lost'> {
-  const limit = new AbortController();
-  const done = new AbortController();
-  const signal = AbortSignal.any([limit.signal, shutdown]);
+  // That the network does not answer is no matter of the clock that deadlines go by, which may be moved.
+  const signal = AbortSignal.any([AbortSignal.timeout(deps.policy.stepTimeoutMs), shutdown]);
   const startedMs = deps.clock.now();
-  void deps.clock
-    .sleep(deps.policy.stepTimeoutMs, done.signal)
-    .then(() => limit.abort(new Error(`no answer within ${deps.policy.stepTimeoutMs} ms`)))
-    .catch(() => undefined);
   let current = run;
   const context: StepContext = {
     get run() {
@@ -141,8 +137,6 @@ async function look(
       return 'lost';
     }
     return handleThrow(deps, current, step, error);
-  } finally {
-    done.abort();
   }
 }
 
@@ -231,23 +225,7 @@ async function settle(
 
 async function wait(deps: RunnerDeps, run: Run, result: Extract<StepResult, { kind: 'wait' }>): Promise<Run> {
   const changed = result.progress !== run.progress || result.blocked?.text !== run.blocked?.text;
-  const alert: NewOutbox[] =
-    result.alert === undefined
-      ? []
-      : [
-          {
-            key: `alert:${run.id}`,
-            notBeforeMs: 0,
-            channelId: undefined,
-            notice: {
-              kind: 'alert',
-              cluster: run.cluster,
-              workerName: run.workerName,
-              operationId: run.operationId,
-              text: result.alert,
-            },
-          },
-        ];
+  const alert = result.alert === undefined ? [] : [alertOf(run, `alert:${run.id}`, result.alert)];
   return write(deps, run, {
     patch: {
       nextLookAtMs: deps.clock.now() + Math.max(0, result.afterMs),
@@ -434,7 +412,7 @@ const merge = (data: RunData, more: Partial<RunData>): RunData => ({
 export function failureOf(error: unknown): Failure {
   if (isBurstError(error))
     return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+  return { code: 'internal', message: messageOf(error) };
 }
 
 async function write(

@@ -1,7 +1,7 @@
 /** The Cluster port on a real API server. Invariant: live reads go to the API server, cached ones never do. */
+import { messageOf } from '../domain/errors.ts';
 import type { BudgetFacts, NodeFacts, PodFacts } from '../domain/worker.ts';
 import type {
-  BootstrapToken,
   Cluster,
   ClusterChange,
   DeleteNodeOutcome,
@@ -9,11 +9,12 @@ import type {
   Freshness,
   LeaseOutcome,
   PermissionCheck,
+  SecondLock,
 } from '../ports/cluster.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import { z } from 'zod';
-import { deleteBootstrapToken, ensureBootstrapToken, listBootstrapTokens, type NewToken } from './bootstrap-tokens.ts';
+import { createBootstrapToken, deleteBootstrapToken, type NewToken, type TokenRef } from './bootstrap-tokens.ts';
 import { BudgetVersions, NodeCache, PodCache } from './caches.ts';
 import { Connection, type Credentials } from './connection.ts';
 import { budgetFacts, nodeFacts, podFacts } from './facts.ts';
@@ -24,6 +25,7 @@ import { deleteNode, getNode, patchNode, type NodePatch, type NodeRef } from './
 import { checkPermissions } from './permissions.ts';
 import { deletePod, evictPod } from './pods.ts';
 import { type Log, Reflector, WATCH_TIMING, type WatchTiming } from './reflector.ts';
+import { secondLock } from './second-lock.ts';
 import { answerError } from './status.ts';
 
 export type ClusterOptions = {
@@ -37,8 +39,8 @@ export type ClusterOptions = {
   /** Longest wait for one answer, in ms of real time. */
   readonly requestTimeoutMs: number;
   readonly joinOverrides?: JoinOverrides;
-  /** Groups that a node gets by its bootstrap token (`auth-extra-groups`). */
-  readonly bootstrap: { readonly groups: readonly string[] };
+  /** Groups that a node gets by its bootstrap token (`auth-extra-groups`); without this, no tokens are made. */
+  readonly bootstrap?: { readonly groups: readonly string[] };
   readonly log: Log;
   /** Objects in one page of a listing; 500 as kubectl does. */
   readonly pageSize?: number;
@@ -151,7 +153,7 @@ class KubernetesCluster implements Cluster {
       try {
         listener(change);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#options.log.error({ cluster: this.name, reason }, 'a listener of cluster changes failed');
       }
     }
@@ -234,16 +236,15 @@ class KubernetesCluster implements Cluster {
     return deleteNode(this.#context, node, signal);
   }
 
-  ensureBootstrapToken(token: NewToken, signal?: AbortSignal): Promise<string> {
-    return ensureBootstrapToken(this.#context, token, this.#options.bootstrap.groups, signal);
+  createBootstrapToken(
+    token: NewToken,
+    signal?: AbortSignal,
+  ): Promise<{ readonly token: string; readonly uid: string }> {
+    return createBootstrapToken(this.#context, token, this.#options.bootstrap?.groups ?? [], signal);
   }
 
-  listBootstrapTokens(signal?: AbortSignal): Promise<readonly BootstrapToken[]> {
-    return listBootstrapTokens(this.#context, signal);
-  }
-
-  deleteBootstrapToken(id: string, signal?: AbortSignal): Promise<void> {
-    return deleteBootstrapToken(this.#context, id, signal);
+  deleteBootstrapToken(token: TokenRef, signal?: AbortSignal): Promise<void> {
+    return deleteBootstrapToken(this.#context, token, signal);
   }
 
   joinFacts(signal?: AbortSignal): Promise<{ readonly endpoint: string; readonly caCertHash: string }> {
@@ -257,7 +258,13 @@ class KubernetesCluster implements Cluster {
   }
 
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]> {
-    return checkPermissions(this.#connection, this.name, this.#options.namespace, signal);
+    const { namespace, bootstrap } = this.#options;
+    const needs = { namespace, bootstrapTokens: bootstrap !== undefined };
+    return checkPermissions(this.#connection, this.name, needs, signal);
+  }
+
+  secondLock(label: { readonly key: string; readonly value: string }, signal?: AbortSignal): Promise<SecondLock> {
+    return secondLock(this.#connection, this.name, label, signal);
   }
 }
 

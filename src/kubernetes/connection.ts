@@ -3,10 +3,12 @@
  * abort); connections are kept and used again; no credential appears in an error.
  */
 import { createHash } from 'node:crypto';
+import { accessSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { KubeConfig, bufferFromFileOrString } from '@kubernetes/client-node';
-import { BurstError, isBurstError } from '../domain/errors.ts';
+import { z } from 'zod';
+import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { type Answer, answerError, harmless, parseStatus } from './status.ts';
 
 export type Credentials =
@@ -17,7 +19,12 @@ export type Credentials =
       readonly text?: string;
       readonly context?: string;
     }
-  | { readonly kind: 'in-cluster' };
+  | {
+      /** The service account of this pod; its address comes from KUBERNETES_SERVICE_HOST and _PORT. */
+      readonly kind: 'in-cluster';
+      /** Folder under which the service account's files are looked for instead of `/`. */
+      readonly rootPath?: string;
+    };
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 export type RequestOptions = {
@@ -34,18 +41,28 @@ const MAX_BODY = 256 * 2 ** 20;
 const FREE_SOCKET_MS = 30_000;
 const RELOAD_AFTER_MS = 5_000;
 
-function invalidCredentials(cluster: string, error: unknown): BurstError {
-  const reason = harmless(error instanceof Error ? error.message : String(error)).slice(0, 300);
+const hints: Readonly<Record<Credentials['kind'], string>> = {
+  kubeconfig: 'Check the kubeconfig (path, context, certificate files) of this cluster.',
+  'in-cluster': "Run Burst in a pod with its service account's token mounted, or name a kubeconfig.",
+};
+function invalidCredentials(cluster: string, kind: Credentials['kind'], error: unknown): BurstError {
+  const reason = harmless(messageOf(error)).slice(0, 300);
   return new BurstError('invalid_input', `Kubernetes cluster ${cluster}: the credentials cannot be used: ${reason}`, {
-    hint: 'Check the kubeconfig (path, context, certificate files) of this cluster.',
+    hint: hints[kind],
     cause: error,
   });
+}
+
+const tokenFileSchema = z.looseObject({ config: z.looseObject({ tokenFile: z.string().min(1) }) });
+/** The file whose token is sent, which may be another one at any time (those of service accounts rotate hourly). */
+function tokenFileOf(config: KubeConfig): string | undefined {
+  return tokenFileSchema.safeParse(config.getCurrentUser()?.authProvider).data?.config.tokenFile;
 }
 
 function loadKubeConfig(cluster: string, credentials: Credentials): KubeConfig {
   const config = new KubeConfig();
   try {
-    if (credentials.kind === 'in-cluster') config.loadFromCluster();
+    if (credentials.kind === 'in-cluster') config.loadFromCluster(credentials.rootPath);
     else if (credentials.text !== undefined) config.loadFromString(credentials.text);
     else if (credentials.path !== undefined) config.loadFromFile(credentials.path);
     else config.loadFromDefault();
@@ -53,12 +70,15 @@ function loadKubeConfig(cluster: string, credentials: Credentials): KubeConfig {
       config.setCurrentContext(credentials.context);
     const current = config.getCurrentCluster();
     if (current === null) throw new Error(`context "${config.getCurrentContext()}" names no known cluster`);
+    if (credentials.kind === 'in-cluster') {
+      if (current.server.includes('undefined')) throw new Error('this process does not run in a Kubernetes pod');
+      for (const file of [current.caFile, tokenFileOf(config)]) if (file !== undefined) accessSync(file);
+    }
     const url = new URL(current.server);
-    if (url.hostname === 'undefined') throw new Error('this process does not run in a Kubernetes pod');
     // Plain HTTP has no certificate to verify; client-node wants that said, kubectl does not.
     if (url.protocol === 'http:') Object.assign(current, { skipTLSVerify: true });
   } catch (error) {
-    throw invalidCredentials(cluster, error);
+    throw invalidCredentials(cluster, credentials.kind, error);
   }
   return config;
 }
@@ -77,6 +97,9 @@ export class Connection {
   readonly #closed = new AbortController();
   #config: KubeConfig;
   #loadedAt = performance.now();
+  /** Which credentials are used; a request that was refused with earlier ones is tried with these. */
+  #generation = 0;
+  #sentToken: string | undefined;
   #preparing: Promise<Transport> | undefined;
   #agents: { readonly key: string; readonly agent: http.Agent; readonly watchAgent: http.Agent } | undefined;
 
@@ -114,8 +137,10 @@ export class Connection {
    * @throws BurstError `unavailable` without an answer in time; the signal's reason when it is aborted.
    */
   async request(method: Method, path: string, options: RequestOptions): Promise<Answer> {
+    const generation = this.#generation;
     const answer = await this.#once(method, path, options);
-    if (answer.status !== 401 || !this.#reload()) return answer;
+    if (answer.status !== 401) return answer;
+    if (generation === this.#generation && !this.#reload()) return answer;
     return this.#once(method, path, options);
   }
 
@@ -229,7 +254,7 @@ export class Connection {
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch (error) {
-      const reason = harmless(error instanceof Error ? error.message : String(error)).slice(0, 300);
+      const reason = harmless(messageOf(error)).slice(0, 300);
       throw new BurstError('denied', `Kubernetes cluster ${this.#cluster}: no credentials could be had: ${reason}`, {
         hint: 'Check the credential plugin or token file that the kubeconfig names.',
         cause: error,
@@ -240,6 +265,7 @@ export class Connection {
     );
     if (typeof options.auth === 'string')
       headers['Authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    this.#sentToken = headers['Authorization']?.replace(/^Bearer\s+/, '');
     const server = (current?.server ?? '').replace(/\/+$/, '');
     if (current?.proxyUrl !== undefined && options.agent instanceof http.Agent)
       return { server, headers, agent: options.agent, watchAgent: options.agent };
@@ -269,11 +295,22 @@ export class Connection {
 
   /** Reads the credentials again (they rotate), not too often. @returns whether another try makes sense. */
   #reload(): boolean {
-    if (performance.now() - this.#loadedAt < RELOAD_AFTER_MS) return false;
+    if (performance.now() - this.#loadedAt < RELOAD_AFTER_MS && !this.#rotated()) return false;
     this.#loadedAt = performance.now();
     try {
       this.#config = loadKubeConfig(this.#cluster, this.#credentials);
+      this.#generation++;
       return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether the token file holds another token than was sent last. */
+  #rotated(): boolean {
+    const file = tokenFileOf(this.#config);
+    try {
+      return file !== undefined && readFileSync(file, 'utf8').trim() !== this.#sentToken;
     } catch {
       return false;
     }

@@ -1,12 +1,22 @@
 /** What a new node needs to find and trust the control plane, as kubeadm publishes it. */
 import { X509Certificate, createHash } from 'node:crypto';
-import { KubeConfig } from '@kubernetes/client-node';
+import { loadYaml } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
 import type { Connection } from './connection.ts';
 import { answerError } from './status.ts';
 
 const clusterInfoSchema = z.object({ data: z.object({ kubeconfig: z.string() }) });
+/** Its one cluster has the name "", which a KubeConfig refuses to load. */
+const publishedSchema = z.looseObject({
+  clusters: z
+    .array(
+      z.looseObject({
+        cluster: z.looseObject({ server: z.string(), 'certificate-authority-data': z.string().optional() }),
+      }),
+    )
+    .min(1),
+});
 
 /** `sha256:` and the hex digest of the certificate's SubjectPublicKeyInfo (kubeadm --discovery-token-ca-cert-hash). */
 export function caCertHash(pem: string | Buffer): string {
@@ -35,16 +45,18 @@ async function publicClusterInfo(
   if (answer.status !== 200) throw answerError(cluster, what, answer);
   const parsed = clusterInfoSchema.safeParse(answer.body);
   if (!parsed.success) return undefined;
-  const config = new KubeConfig();
+  const found = publishedIn(parsed.data.data.kubeconfig)?.cluster;
+  if (found === undefined) return undefined;
+  const ca = found['certificate-authority-data'];
+  return { url: found.server, ca: ca === undefined ? undefined : Buffer.from(ca, 'base64') };
+}
+
+function publishedIn(kubeconfig: string): z.infer<typeof publishedSchema>['clusters'][number] | undefined {
   try {
-    config.loadFromString(parsed.data.data.kubeconfig);
+    return publishedSchema.safeParse(loadYaml<unknown>(kubeconfig)).data?.clusters[0];
   } catch {
     return undefined;
   }
-  const found = config.clusters[0];
-  if (found === undefined) return undefined;
-  const ca = found.caData === undefined ? undefined : Buffer.from(found.caData, 'base64');
-  return { url: found.server, ca };
 }
 
 export type JoinOverrides = { readonly endpoint?: string; readonly caCertHash?: string };

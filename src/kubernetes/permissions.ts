@@ -1,4 +1,5 @@
-/** Everything that Burst does in a cluster, as SelfSubjectAccessReviews; manifests/kubernetes grants the same list. */
+/** Everything that Burst does in a cluster, as SelfSubjectAccessReviews; manifests/kubernetes grants the same list (without the
+ * bootstrap tokens' two Roles where nodes join otherwise). */
 import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
 import type { PermissionCheck } from '../ports/cluster.ts';
@@ -16,17 +17,25 @@ type Permission = {
 const each = (verbs: readonly string[], permission: Omit<Permission, 'verb'>): Permission[] =>
   verbs.map((verb) => ({ verb, ...permission }));
 
-/** @param namespace where the Lease is kept. */
-export const permissionsIn = (namespace: string): readonly Permission[] => [
+/**
+ * @param namespace where the Lease is kept.
+ * @param bootstrapTokens whether nodes join by tokens that Burst makes.
+ */
+export const permissionsIn = (namespace: string, bootstrapTokens: boolean): readonly Permission[] => [
   ...each(['get', 'list', 'watch', 'patch', 'delete'], { resource: 'nodes' }),
   ...each(['get', 'list', 'watch', 'delete'], { resource: 'pods' }),
   ...each(['create'], { resource: 'pods', subresource: 'eviction' }),
   ...each(['list', 'watch'], { group: 'policy', resource: 'poddisruptionbudgets' }),
   ...each(['get'], { group: 'apps', resource: 'daemonsets' }),
   ...each(['list'], { group: 'storage.k8s.io', resource: 'volumeattachments' }),
-  ...each(['create', 'get', 'list', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
-  ...each(['get'], { resource: 'configmaps', namespace: 'kube-public', name: 'cluster-info' }),
-  ...each(['get', 'create', 'update'], { group: 'coordination.k8s.io', resource: 'leases', namespace }),
+  ...(bootstrapTokens
+    ? [
+        ...each(['create', 'delete'], { resource: 'secrets', namespace: 'kube-system' }),
+        ...each(['get'], { resource: 'configmaps', namespace: 'kube-public', name: 'cluster-info' }),
+      ]
+    : []),
+  ...each(['create'], { group: 'coordination.k8s.io', resource: 'leases', namespace }),
+  ...each(['get', 'update'], { group: 'coordination.k8s.io', resource: 'leases', namespace, name: 'burst' }),
 ];
 
 const reviewSchema = z.object({
@@ -44,11 +53,11 @@ const describe = ({ verb, resource, subresource, namespace }: Permission): strin
 export async function checkPermissions(
   connection: Connection,
   cluster: string,
-  namespace: string,
+  needs: { readonly namespace: string; readonly bootstrapTokens: boolean },
   signal: AbortSignal | undefined,
 ): Promise<readonly PermissionCheck[]> {
   return Promise.all(
-    permissionsIn(namespace).map(async (permission) => {
+    permissionsIn(needs.namespace, needs.bootstrapTokens).map(async (permission) => {
       const what = describe(permission);
       const body = await connection.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
         what: `review the permission to ${what}`,

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { BurstError, isBurstError } from '../domain/errors.ts';
+import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Connection } from './connection.ts';
@@ -109,7 +109,7 @@ export class Reflector<T> {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof RelistError) this.#resourceVersion = undefined;
-        problem = harmless(error instanceof Error ? error.message : String(error));
+        problem = harmless(messageOf(error));
       }
       const healthy = watch.openedAt !== undefined && performance.now() - watch.openedAt >= HEALTHY_MS;
       failures = healthy ? 0 : failures + 1;

@@ -1,5 +1,7 @@
 /** The four kinds of run as lists of steps, readable top to bottom, and what their end means for the books. */
 import type { Run, RunKind } from '../domain/operation.ts';
+import { stepTitle } from '../domain/steps.ts';
+import { alertOf } from '../engine/index.ts';
 import type { RunDefinition } from '../engine/index.ts';
 import type { NewOutbox, Schedule, ScheduleStatus, WorkerState } from '../ports/store.ts';
 import type { StepDeps } from './deps.ts';
@@ -19,20 +21,9 @@ async function stateOf(deps: StepDeps, run: Run): Promise<WorkerState | undefine
 }
 
 function stuckAlert(run: Run): readonly NewOutbox[] {
-  return [
-    {
-      key: `alert:${run.id}:stuck`,
-      notBeforeMs: 0,
-      channelId: undefined,
-      notice: {
-        kind: 'alert',
-        cluster: run.cluster,
-        workerName: run.workerName,
-        operationId: run.operationId,
-        text: `${run.workerName} is stuck at "${run.step}" and needs a person: ${run.failure?.message ?? run.progress}`,
-      },
-    },
-  ];
+  const why = run.failure?.message ?? run.progress;
+  const text = `${run.workerName} is stuck at "${stepTitle(run.step)}" and needs a person: ${why}`;
+  return [alertOf(run, `alert:${run.id}:stuck`, text)];
 }
 
 function addWorker(deps: StepDeps): RunDefinition {

@@ -1,4 +1,6 @@
 /** What Burst knows of workers and operations. Invariant: reads only; what may be old says so. */
+import { auditText } from '../domain/steps.ts';
+import { BurstError, isBurstError } from '../domain/errors.ts';
 import { isControlPlane, NODE_KEYS } from '../domain/safety.ts';
 import { workerView } from '../domain/views.ts';
 import { resolveName } from './names.ts';
@@ -19,7 +21,9 @@ export function createQueries(
     async fleet(filter = {}) {
       const records = await present();
       const byName = new Map(records.map((record) => [record.name, record]));
-      const live = new Map((await store.liveRuns()).map((run) => [run.workerName, run]));
+      const live = new Map(
+        (await store.liveRuns()).filter((run) => run.cluster === cluster.name).map((run) => [run.workerName, run]),
+      );
       const nodes = cluster.cachedNodes().filter((node) => !isControlPlane(node));
       const names = new Set(nodes.map((node) => node.name));
       const workers = nodes
@@ -50,7 +54,17 @@ export function createQueries(
     async resolve(nameOrPart) {
       const recorded = (await present()).map((record) => record.name);
       const known = new Set([...cluster.cachedNodes().map((node) => node.name), ...recorded]);
-      return resolveName(nameOrPart, [...known].sort());
+      try {
+        return resolveName(nameOrPart, [...known].sort());
+      } catch (error) {
+        const freshness = cluster.freshness();
+        if (!isBurstError(error, 'not_found') || !freshness.stale) throw error;
+        throw new BurstError('not_found', error.message, {
+          hint: `The cluster is out of reach (${freshness.reason}): its nodes may not all be known.`,
+          suggestions: error.suggestions,
+          cause: error,
+        });
+      }
     },
 
     async details(name) {
@@ -74,7 +88,7 @@ export function createQueries(
         history: history.map((row) => ({
           atMs: row.atMs,
           actor: actorText(row.actor),
-          text: `${row.action}: ${row.text}`,
+          text: auditText(row.action, row.text),
         })),
       };
     },

@@ -116,7 +116,7 @@ export function createSubmission(deps: ServiceDeps) {
 
   async function operationOf(id: string): Promise<Operation> {
     const operation = await store.getOperation(id);
-    if (operation === undefined)
+    if (operation?.cluster !== cluster.name)
       throw new BurstError('not_found', `There is no operation "${id.slice(0, 40)}".`, { hint: 'See `/burst ops`.' });
     return operation;
   }

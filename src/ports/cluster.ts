@@ -25,17 +25,14 @@ export type EvictionOutcome =
 
 export type DeleteNodeOutcome = 'deleted' | 'gone' | 'uid_mismatch';
 
-export type BootstrapToken = {
-  readonly id: string;
-  readonly expiresAtMs: number | undefined;
-  readonly workerName: string | undefined;
-};
-
 /** `untilMs` undefined: another was faster just now. */
 export type LeaseOutcome =
   { readonly held: true } | { readonly held: false; readonly holder: string; readonly untilMs: number | undefined };
 
 export type PermissionCheck = { readonly what: string; readonly allowed: boolean; readonly reason: string };
+
+/** `unknown`: the cluster has only burst workers, so there is nothing to try it on. */
+export type SecondLock = 'in_force' | 'absent' | 'unknown';
 
 /**
  * Failures of every method: BurstError `unavailable` when the API server cannot be reached or did not answer in time
@@ -86,15 +83,24 @@ export interface Cluster {
   /** Deletes the Node object with a UID precondition. */
   deleteNode(node: { readonly name: string; readonly uid: string }, signal?: AbortSignal): Promise<DeleteNodeOutcome>;
 
-  /** Makes the Secret `bootstrap-token-<id>` in kube-system; idempotent for the same id, which keeps its first secret. @returns `id.secret`. */
-  ensureBootstrapToken(
+  /**
+   * Makes the Secret `bootstrap-token-<id>` in kube-system. Secrets are never read, so a name that is taken cannot be
+   * told from a call of one's own that was thought lost.
+   * @returns the token, `id.secret`, and the UID of its Secret.
+   * @throws BurstError `conflict` when the name is taken: take another id.
+   */
+  createBootstrapToken(
     token: { readonly id: string; readonly secret: string; readonly workerName: string; readonly expiresAtMs: number },
     signal?: AbortSignal,
-  ): Promise<string>;
-  /** Bootstrap tokens that carry Burst's label, whatever their age. */
-  listBootstrapTokens(signal?: AbortSignal): Promise<readonly BootstrapToken[]>;
-  /** Deletes one of them; gone already is fine. */
-  deleteBootstrapToken(id: string, signal?: AbortSignal): Promise<void>;
+  ): Promise<{ readonly token: string; readonly uid: string }>;
+  /**
+   * Deletes one of them; gone already is fine. With a UID, a Secret of that name which is another is left as it is;
+   * without one (its making was never confirmed) only the admission policy tells Burst's from others'.
+   */
+  deleteBootstrapToken(
+    token: { readonly id: string; readonly uid: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** What a join command needs: `host:port` of the API server and `sha256:…` of its CA's public key. */
   joinFacts(signal?: AbortSignal): Promise<{ readonly endpoint: string; readonly caCertHash: string }>;
 
@@ -106,4 +112,6 @@ export interface Cluster {
 
   /** One SelfSubjectAccessReview for each thing that Burst does. */
   checkPermissions(signal?: AbortSignal): Promise<readonly PermissionCheck[]>;
+  /** Whether the API server refuses these credentials a node without this label, whatever Burst itself checks. */
+  secondLock(label: { readonly key: string; readonly value: string }, signal?: AbortSignal): Promise<SecondLock>;
 }

@@ -127,6 +127,16 @@ export type RunWrite = {
   readonly nowMs: number;
 };
 
+/** A bootstrap token that was asked for, without its secret; recorded before the call that makes it. */
+export type TokenRecord = {
+  readonly cluster: string;
+  readonly id: string;
+  readonly workerName: string;
+  /** Of its Secret; undefined while it is not known whether that was made. */
+  readonly uid: string | undefined;
+  readonly expiresAtMs: number;
+};
+
 export type OperationFilter = {
   readonly cluster?: string;
   readonly states?: readonly OperationState[];
@@ -183,8 +193,10 @@ export interface Store {
   ): Promise<
     readonly { readonly atMs: number; readonly type: string; readonly text: string; readonly generation: number }[]
   >;
-  /** Claims due runs (nextLookAtMs <= now, running or undoing, not claimed or claim over), oldest first; raises each generation. */
+  /** Claims a cluster's due runs (nextLookAtMs <= now, running or undoing, not claimed or claim over), oldest first; raises each generation. */
   claimRuns(request: {
+    /** Without it, runs of every cluster. */
+    readonly cluster?: string;
     readonly owner: string;
     readonly nowMs: number;
     readonly claimMs: number;
@@ -192,8 +204,8 @@ export interface Store {
   }): Promise<readonly Run[]>;
   /** Makes waiting runs of these workers due now (they are not claimed). */
   wakeRuns(cluster: string, workerNames: readonly string[] | 'all', nowMs: number): Promise<number>;
-  /** When the next run wants to be looked at (or its claim ends), in ms; undefined when none waits. */
-  nextRunDueMs(): Promise<number | undefined>;
+  /** When the next run (of a cluster) wants to be looked at (or its claim ends), in ms; undefined when none waits. */
+  nextRunDueMs(cluster?: string): Promise<number | undefined>;
   /** @throws BurstError `stale_generation` when another claim came between: nothing was written. @returns the run as it is now. */
   recordRun(write: RunWrite): Promise<Run>;
 
@@ -208,10 +220,10 @@ export interface Store {
 
   getSchedule(cluster: string, workerName: string): Promise<Schedule | undefined>;
   /** Active and expiring schedules with `expiresAtMs <= beforeMs`, earliest first; by index. */
-  schedulesDue(beforeMs: number, limit: number): Promise<readonly Schedule[]>;
+  schedulesDue(beforeMs: number, limit: number, cluster?: string): Promise<readonly Schedule[]>;
   listSchedules(statuses: readonly ScheduleStatus[]): Promise<readonly Schedule[]>;
   /** The earliest deadline or warning moment after now; for skipping and waking. */
-  nextDeadlineMs(afterMs: number): Promise<number | undefined>;
+  nextDeadlineMs(afterMs: number, cluster?: string): Promise<number | undefined>;
   saveSchedule(schedule: Schedule, audit?: NewAudit): Promise<void>;
   /** Marks a warning as given and writes its notice, in one transaction. @returns false when it had been given. */
   recordWarning(warning: {
@@ -221,6 +233,16 @@ export interface Store {
     readonly outbox: NewOutbox;
     readonly audit: readonly NewAudit[];
   }): Promise<boolean>;
+
+  /** Records a bootstrap token, or its UID once it was made. */
+  saveToken(token: TokenRecord): Promise<void>;
+  /** Those of one worker, those that expired before a moment, or all of a cluster; the oldest first. */
+  listTokens(filter: {
+    readonly cluster: string;
+    readonly workerName?: string;
+    readonly expiredAtMs?: number;
+  }): Promise<readonly TokenRecord[]>;
+  forgetToken(cluster: string, id: string): Promise<void>;
 
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;

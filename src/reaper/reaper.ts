@@ -72,7 +72,7 @@ export function createReaper(deps: ReaperDeps): Reaper {
       const nowMs = deps.clock.now();
       const moments = await Promise.all(
         [0, ...deps.policy.warnBeforeMs].map(async (leadMs) => {
-          const deadlineMs = await deps.store.nextDeadlineMs(nowMs + leadMs);
+          const deadlineMs = await deps.store.nextDeadlineMs(nowMs + leadMs, deps.cluster.name);
           return deadlineMs === undefined ? Infinity : deadlineMs - leadMs;
         }),
       );

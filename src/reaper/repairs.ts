@@ -31,8 +31,11 @@ export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> 
     await attempt({ workerName }, 'a worker that is gone could not be closed', () =>
       deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone'),
     );
-  for (const id of plan.tokens)
-    await attempt({}, 'an expired bootstrap token could not be deleted', () => deps.cluster.deleteBootstrapToken(id));
+  for (const token of plan.tokens)
+    await attempt({}, 'an expired bootstrap token could not be deleted', async () => {
+      await deps.cluster.deleteBootstrapToken(token);
+      await deps.store.forgetToken(deps.cluster.name, token.id);
+    });
   for (const { vmId, name } of plan.strays)
     await tellOnce(deps, {
       key: `stray:${vmId}:${name}`,

@@ -1,5 +1,5 @@
 /** What the reaper decides on. Invariant: what could not be read is left undefined, never taken for empty. */
-import type { ReapSchedule, ReapSnapshot, ReapToken, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
+import type { ReapSchedule, ReapSnapshot, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
 import { NODE_KEYS } from '../domain/safety.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { WorkerRecord } from '../ports/store.ts';
@@ -14,7 +14,7 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
   // the provider first, the records second: a worker recorded in between is then never a stray
   const vms = sweep ? await listVms(deps) : undefined;
   const nodes = cluster.freshness().stale ? undefined : cluster.cachedNodes();
-  const tokens = sweep ? await listTokens(deps) : undefined;
+  const tokens = sweep ? await store.listTokens({ cluster: cluster.name }) : [];
   const nowMs = clock.now();
   const live = (await store.liveRuns()).filter((run) => run.cluster === cluster.name);
   const workers =
@@ -29,7 +29,7 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
     nodes,
     workers,
     undoneRuns: await undoneRuns(deps, nodes ?? []),
-    vms: believable(vms, workers),
+    vms: await withoutNeighbours(deps, believable(vms, workers), workers),
     ownerTag: deps.ownerTag,
     tokens,
   };
@@ -42,8 +42,7 @@ async function dueSchedules(
 ): Promise<{ readonly schedules: readonly ReapSchedule[]; readonly lastFailureMs: ReadonlyMap<string, number> }> {
   const schedules: ReapSchedule[] = [];
   const lastFailureMs = new Map<string, number>();
-  for (const schedule of await store.schedulesDue(horizonMs, MAX_DUE)) {
-    if (schedule.cluster !== cluster.name) continue;
+  for (const schedule of await store.schedulesDue(horizonMs, MAX_DUE, cluster.name)) {
     const worker = await store.getWorker(schedule.cluster, schedule.workerName);
     schedules.push({ ...schedule, operationId: worker?.operationId ?? schedule.workerName });
     if (schedule.expiresAtMs > nowMs) continue;
@@ -63,15 +62,6 @@ async function listVms({ vms, log }: ReaperDeps): Promise<readonly ReapVm[] | un
   }
 }
 
-async function listTokens({ cluster, log }: ReaperDeps): Promise<readonly ReapToken[] | undefined> {
-  try {
-    return await cluster.listBootstrapTokens();
-  } catch (error) {
-    log.warn({ err: error }, 'the bootstrap tokens could not be listed');
-    return undefined;
-  }
-}
-
 /** An empty listing while VMs are recorded is an outage of the provider, not an end of everything. */
 function believable(
   vms: readonly ReapVm[] | undefined,
@@ -79,6 +69,18 @@ function believable(
 ): readonly ReapVm[] | undefined {
   const expected = [...workers.values()].some((worker) => worker.state === 'active' && worker.vmId !== undefined);
   return vms?.length === 0 && expected ? undefined : vms;
+}
+
+/** VMs of this installation's other clusters are no strays of this one: they may share a VM server. */
+async function withoutNeighbours(
+  { store, cluster, ownerTag }: ReaperDeps,
+  vms: readonly ReapVm[] | undefined,
+  workers: ReadonlyMap<string, ReapWorker>,
+): Promise<readonly ReapVm[] | undefined> {
+  if (!vms?.some((vm) => vm.tags.includes(ownerTag) && !workers.has(vm.name))) return vms;
+  const others = (await store.listWorkers({})).filter((worker) => worker.cluster !== cluster.name);
+  const known = new Set(others.map(({ name, vmId }) => `${name} ${vmId ?? ''}`));
+  return vms.filter((vm) => workers.has(vm.name) || !known.has(`${vm.name} ${vm.id}`));
 }
 
 async function workersOf(
@@ -102,9 +104,10 @@ async function workersOf(
   }
   const workers = new Map<string, ReapWorker>();
   const present = new Set(nodes.map((node) => node.name));
+  const withVm = new Set(vms.map((vm) => vm.name));
   for (const { name, state, vmId, createdAtMs, removedAtMs } of records.values()) {
     // only those that something may have to be done about are worth the queries
-    const suspect = sweep && (state === 'active' ? !present.has(name) : vms.some((vm) => vm.name === name));
+    const suspect = sweep && (state === 'active' ? !present.has(name) : withVm.has(name));
     const runs = suspect
       ? await Promise.all(
           (['add-worker', 'remove-worker'] as const).map((kind) => store.lastRunOf(cluster.name, name, kind)),

@@ -52,6 +52,8 @@ export type ProxmoxSimulator = {
 
 export type WorldPod = { namespace: string; name: string; phase: string; deleting: boolean; owner: string };
 export type WorldNode = {
+  /** Which of several clusters it is in; undefined with one. */
+  cluster?: string;
   name: string;
   type: 'burst' | 'permanent' | 'control-plane';
   ready: boolean;
@@ -60,6 +62,8 @@ export type WorldNode = {
   pods: WorldPod[];
 };
 export type WorldVm = {
+  /** Of which of several clusters' Proxmox it is. */
+  cluster?: string;
   id: number;
   name: string;
   status: string;
@@ -69,7 +73,21 @@ export type WorldVm = {
   cpus: number;
   memoryMiB: number;
 };
-export type WorldTask = { id: string; type: string; vmId: string; status: string; startedAtMs: number };
+/** Tasks of several clusters' servers carry the cluster too. */
+export type WorldTask = {
+  cluster?: string;
+  id: string;
+  type: string;
+  vmId: string;
+  status: string;
+  startedAtMs: number;
+};
+/** One cluster's simulators. */
+export type SandboxCluster = {
+  readonly name: string;
+  readonly kubernetes: KubernetesSimulator;
+  readonly proxmox: ProxmoxSimulator;
+};
 export type WorldState = {
   nowMs: number;
   skippedMs: number;

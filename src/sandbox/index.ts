@@ -9,11 +9,13 @@ import { startProxmoxSimulator } from './proxmox/index.ts';
 import { startSlackSimulator } from './slack/index.ts';
 import { startWorldServer } from './world-server.ts';
 
-export type { SandboxClock } from './contract.ts';
+export type { SandboxClock, SandboxCluster } from './contract.ts';
 
 export type SandboxOptions = {
   /** The page's port; default: a free one. */
   readonly port?: number;
+  /** How many clusters, each with a Proxmox of its own; 1 unless given. */
+  readonly clusters?: number;
   /** How long things take, in ms of the sandbox's clock; what is left out takes what each simulator thinks lifelike. */
   readonly times?: {
     readonly cloneMs?: number;
@@ -40,6 +42,9 @@ async function slackManifest(): Promise<{ manifest?: unknown }> {
   }
 }
 
+/** The clusters' names, in their order; one alone needs none. */
+const CLUSTERS = ['east', 'west', 'north', 'south'];
+
 /** Starts everything; `url` is the page's. On failure nothing is left running. `close` ends all of it. */
 export async function startSandbox(options: SandboxOptions = {}) {
   const clock = createSandboxClock();
@@ -61,29 +66,35 @@ export async function startSandbox(options: SandboxOptions = {}) {
         ...(requestUrl === undefined ? {} : { requestUrl }),
       }),
     );
-    const kubernetes = keep(await startKubernetesSimulator({ clock, demo: true, ...clusterTimes }));
-    const proxmox = keep(
-      await startProxmoxSimulator({
-        clock,
-        kubernetesUrl: kubernetes.url,
-        onMachine: (name: string, running: boolean) =>
-          running ? kubernetes.startKubelet(name) : kubernetes.stopKubelet(name),
-        ...(cloneMs === undefined ? {} : { cloneMs }),
-        ...(bootMs === undefined ? {} : { bootMs }),
-        ...(shutdownMs === undefined ? {} : { shutdownMs }),
-      }),
-    );
+    const clusters = [];
+    for (const name of CLUSTERS.slice(0, Math.max(1, options.clusters ?? 1))) {
+      const kubernetes = keep(await startKubernetesSimulator({ clock, demo: true, ...clusterTimes }));
+      const proxmox = keep(
+        await startProxmoxSimulator({
+          clock,
+          kubernetesUrl: kubernetes.url,
+          onMachine: (machine: string, running: boolean) =>
+            running ? kubernetes.startKubelet(machine) : kubernetes.stopKubelet(machine),
+          ...(cloneMs === undefined ? {} : { cloneMs }),
+          ...(bootMs === undefined ? {} : { bootMs }),
+          ...(shutdownMs === undefined ? {} : { shutdownMs }),
+        }),
+      );
+      clusters.push({ name, kubernetes, proxmox });
+    }
+    const [first] = clusters;
+    if (first === undefined) throw new Error('a sandbox has at least one cluster');
     const server = keep(
       await startWorldServer({
         clock,
         slack,
-        kubernetes,
-        proxmox,
+        clusters,
         ...(port === undefined ? {} : { port }),
         ...(pauseMs === undefined ? {} : { pauseMs }),
       }),
     );
-    return { url: server.url, clock, slack, kubernetes, proxmox, close };
+    const { kubernetes, proxmox } = first;
+    return { url: server.url, clock, slack, clusters, kubernetes, proxmox, close };
   } catch (error) {
     await close();
     throw error;

@@ -13,8 +13,11 @@ import type { KubernetesSimulator, ProxmoxSimulator, SandboxClock, SlackSimulato
 export type WorldServerOptions = {
   readonly clock: SandboxClock & { skip(ms: number): void; skippedMs(): number };
   readonly slack: Pick<SlackSimulator, 'handlePage' | 'onChange'>;
-  readonly kubernetes: Pick<KubernetesSimulator, 'world' | 'onChange' | 'setFault'>;
-  readonly proxmox: Pick<ProxmoxSimulator, 'world' | 'onChange' | 'setFault'>;
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly kubernetes: Pick<KubernetesSimulator, 'world' | 'onChange' | 'setFault'>;
+    readonly proxmox: Pick<ProxmoxSimulator, 'world' | 'onChange' | 'setFault'>;
+  }[];
   /** Default: a free one. */
   readonly port?: number;
   /** The built page. Default: `dist/sandbox-page` of the project. */
@@ -40,13 +43,23 @@ const clockBody = z.union([
   z.strictObject({ advanceMs: z.int().positive().max(MAX_SKIP_MS) }),
   z.strictObject({ skipToNextDeadline: z.literal(true) }),
 ]);
-const faultBody = z.strictObject({ name: z.enum(faultNames), on: z.boolean() });
+/** `api_down`, or `api_down@west` where there are several clusters. */
+const faultBody = z.strictObject({ name: z.string().max(100), on: z.boolean() });
 const slackBody = z.looseObject({ user: z.string().min(1).max(64) });
 
 /** Starts the page's server on 127.0.0.1; `close` ends open event streams too. */
 export async function startWorldServer(options: WorldServerOptions): Promise<WorldServer> {
-  const { clock, slack, kubernetes, proxmox } = options;
-  const faults = new Map<FaultName, boolean>(faultNames.map((name) => [name, false]));
+  const { clock, slack, clusters } = options;
+  const several = clusters.length > 1;
+  const switches = clusters.flatMap((cluster) =>
+    faultNames.map((fault) => ({
+      name: several ? `${fault}@${cluster.name}` : fault,
+      label: several ? `${faultLabels[fault]} (${cluster.name})` : faultLabels[fault],
+      fault,
+      cluster,
+      on: false,
+    })),
+  );
   const streams = new Set<Response>();
   const debounces = new Map<'slack' | 'world', NodeJS.Timeout>();
   const pageFolder = options.pageFolder ?? fileURLToPath(new URL('../../dist/sandbox-page', import.meta.url));
@@ -67,15 +80,25 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
   const world = (): WorldState => ({
     nowMs: clock.now(),
     skippedMs: clock.skippedMs(),
-    ...kubernetes.world(),
-    ...proxmox.world(),
-    faults: faultNames.map((name) => ({ name, label: faultLabels[name], on: faults.get(name) === true })),
+    nodes: clusters.flatMap(({ name, kubernetes }) => kubernetes.world().nodes.map(inCluster(name))),
+    vms: clusters.flatMap(({ name, proxmox }) => proxmox.world().vms.map(inCluster(name))),
+    tasks: clusters.flatMap(({ name, proxmox }) => proxmox.world().tasks.map(inCluster(name))),
+    faults: switches.map(({ name, label, on }) => ({ name, label, on })),
   });
-  const setFault = (name: FaultName, on: boolean): void => {
-    if (name === 'api_down' || name === 'pdb_blocks') kubernetes.setFault(name, on);
-    else proxmox.setFault(name, on);
-    faults.set(name, on);
+  const inCluster =
+    (cluster: string) =>
+    <T>(item: T): T =>
+      several ? { ...item, cluster } : item;
+  /** @returns false when there is no such switch. */
+  const setFault = (name: string, on: boolean): boolean => {
+    const found = switches.find((item) => item.name === name);
+    if (found === undefined) return false;
+    const { fault, cluster } = found;
+    if (fault === 'api_down' || fault === 'pdb_blocks') cluster.kubernetes.setFault(fault, on);
+    else cluster.proxmox.setFault(fault, on);
+    found.on = on;
     announce('world');
+    return true;
   };
   const skip = (ms: number): void => {
     if (ms > 0) clock.skip(ms);
@@ -83,9 +106,9 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     announce('slack');
   };
   const skipToNextDeadline = async (): Promise<{ ok: boolean; error?: string; message?: string }> => {
-    const next = kubernetes
-      .world()
-      .nodes.filter((node) => node.type === 'burst')
+    const next = clusters
+      .flatMap(({ kubernetes }) => kubernetes.world().nodes)
+      .filter((node) => node.type === 'burst')
       .map((node) => ({ name: node.name, atMs: Date.parse(node.deadline ?? '') }))
       .filter(({ atMs }) => atMs > clock.now())
       .sort((a, b) => a.atMs - b.atMs)[0];
@@ -130,7 +153,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
   });
   app.post('/api/world/fault', (req, res) => {
     const { name, on } = faultBody.parse(req.body);
-    setFault(name, on);
+    if (!setFault(name, on)) return void res.status(400).json({ ok: false, error: 'There is no such switch.' });
     res.json({ ok: true });
   });
   app.get('/api/events', (req, res) => {
@@ -166,8 +189,10 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
   ownHosts = ['127.0.0.1', 'localhost'].map((name) => `${name}:${port}`);
   const unsubscribe = [
     slack.onChange(() => announce('slack')),
-    kubernetes.onChange(() => announce('world')),
-    proxmox.onChange(() => announce('world')),
+    ...clusters.flatMap(({ kubernetes, proxmox }) => [
+      kubernetes.onChange(() => announce('world')),
+      proxmox.onChange(() => announce('world')),
+    ]),
   ];
   return {
     url: `http://127.0.0.1:${port}`,

@@ -5,16 +5,21 @@
 import { z } from 'zod';
 import type { Operation, OperationKind } from '../domain/operation.ts';
 import { BurstError } from '../domain/errors.ts';
+import { readMenuValue } from './blocks/menu.ts';
+import { ALL_CLUSTERS } from '../domain/cluster-words.ts';
+import { readMark } from './blocks/clusters.ts';
+import { errorIn } from './blocks/errors.ts';
 import { actor, code, date } from './blocks/text.ts';
-import type { Call, Services } from './call.ts';
+import type { Call, Clusters, Services } from './call.ts';
 import { requestOf } from './call.ts';
+import { callIn } from './clusters.ts';
 import { cancelOperation } from './commands/cancel.ts';
 import { openDestroy } from './commands/destroy.ts';
 import { openDetails } from './commands/details.ts';
 import { openDrain } from './commands/drain.ts';
 import { openExtend } from './commands/extend.ts';
 import { openForce, waitLonger } from './commands/force.ts';
-import { listPage } from './commands/list.ts';
+import { listAllPage, listPage } from './commands/list.ts';
 import { acceptedMessage, openProvision } from './commands/provision.ts';
 import { runCommand } from './commands/registry.ts';
 import { retryOperation } from './commands/retry.ts';
@@ -40,8 +45,54 @@ function read<T>(schema: z.ZodType<T>, value: string): T {
   }
 }
 
-/** Handlers of clicks. Nothing is kept in memory: what was done already is what the store has recorded. */
-export function createClicks(services: Services): Clicks {
+/** Handlers of clicks, each in the cluster that what was clicked speaks of. */
+export function createClicks(clusters: Clusters): Clicks {
+  return async (click, call) => {
+    const { actionId, cluster } = readMark(click.actionId);
+    const own = { ...click, actionId };
+    if (!clusters.several) return clicksIn(clusters.of(clusters.meant(undefined).name))(own, call);
+    if (cluster === ALL_CLUSTERS) return inAll(own, call, clusters);
+    const where = cluster ?? (await clusterOf(own, call, clusters));
+    const services = clusters.of(where);
+    // commands say themselves where they were carried out
+    if (/^burst:(run|panel):/.test(actionId)) return clicksIn(services)(own, call);
+    try {
+      await clicksIn(services)(own, callIn(call, services));
+    } catch (error) {
+      throw error instanceof BurstError ? errorIn(error, where) : error;
+    }
+  };
+}
+
+/** Of what was made when there was one cluster only: the cluster of the operation or the workers that it carries. */
+async function clusterOf({ actionId, value }: Click, call: Call, clusters: Clusters): Promise<string> {
+  const meant = clusters.meant(call.channelId).name;
+  const [, area = '', verb = ''] = actionId.split(':');
+  if (area === 'op') {
+    const id = verb === 'force' ? read(blockedValue, value).operationId : value;
+    const operation = await clusters.of(meant).store.getOperation(id);
+    return operation?.cluster ?? meant;
+  }
+  if (area === 'warn') return clusters.withWorkers(read(warnValue, value).workers, call);
+  if (area === 'worker') return clusters.withWorkers([value.split('|').at(-1) ?? ''], call);
+  return meant;
+}
+
+/** What can be clicked where all clusters are shown together. */
+async function inAll(click: Click, call: Call, clusters: Clusters): Promise<void> {
+  const services = clusters.of(clusters.meant(call.channelId).name);
+  await services.gate.requireChannel(call, 'this button');
+  const [, area = '', verb = ''] = click.actionId.split(':');
+  if (area === 'panel') return runCommand(verb === 'ops' ? 'ops mine' : verb, call, services, ALL_CLUSTERS);
+  if (area !== 'list') throw unknownButton(click.actionId);
+  const { page, words } = read(listValue, click.value);
+  const seen = await clusters.seenBy(call);
+  if (seen.length === 0) await services.gate.require(call, 'viewer', 'list');
+  return call.replace(await listAllPage(words, page, call.by.userId, seen));
+}
+
+/** Handlers of clicks in one cluster. Nothing is kept in memory: what was done already is what the store has recorded. */
+function clicksIn(services: Services): Clicks {
   const { gate, operations, store } = services;
   /** Asks for an operation once per subject; one that failed or was cancelled may be asked for again. */
   const once = async (
@@ -66,7 +117,7 @@ export function createClicks(services: Services): Clicks {
       case 'details':
         return call.channelId === undefined
           ? openDetails(name, call, services)
-          : runCommand(`details ${name}`, call, services);
+          : runCommand(`details ${name}`, call, services, services.cluster);
       case 'drain':
         return openDrain([name], call, services);
       case 'destroy':
@@ -114,7 +165,8 @@ export function createClicks(services: Services): Clicks {
     if (verb !== 'extend') throw unknownButton(verb);
     await gate.requireWorkers(call, workers, 'extend');
     const hours = argument === '4' ? 4 : 24;
-    return once(`extend ${[...workers].sort().join()} ${deadlineMs} ${hours}`, ['extend'], call, async (own) =>
+    const where = services.clusters.several ? ` ${services.cluster}` : '';
+    return once(`extend ${[...workers].sort().join()} ${deadlineMs} ${hours}${where}`, ['extend'], call, async (own) =>
       own.reply(acceptedMessage(await operations.extend({ ...requestOf(own), workers, hours }))),
     );
   };
@@ -125,7 +177,12 @@ export function createClicks(services: Services): Clicks {
     switch (area) {
       case 'panel':
         if (verb === 'provision') return openProvision(call, services);
-        return runCommand(verb === 'ops' ? 'ops mine' : verb === 'list' ? 'list' : 'help', call, services);
+        return runCommand(
+          verb === 'ops' ? 'ops mine' : verb === 'list' ? 'list' : 'help',
+          call,
+          services,
+          services.cluster,
+        );
       case 'run':
         return runCommand(click.value, { ...call, key: `run ${click.messageKey} ${click.value}` }, services);
       case 'list': {
@@ -135,8 +192,10 @@ export function createClicks(services: Services): Clicks {
       }
       case 'worker': {
         if (verb !== '') return onWorker(verb, click.value, call);
-        const [chosen = '', name = ''] = click.value.split('|');
-        return onWorker(chosen, name, call);
+        const chosen = await readMenuValue(click.value, async () =>
+          (await operations.fleet()).workers.map((worker) => worker.name),
+        );
+        return onWorker(chosen.verb, chosen.name, call);
       }
       case 'op':
         return onOperation(verb, click.value, call);

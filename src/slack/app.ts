@@ -2,7 +2,7 @@
  * Burst in Slack. Invariants: every request is acknowledged before anything else; Slack changes the world only through
  * Operations; what the workspace or the network does, a start fails cleanly and a stop leaves nothing in flight.
  */
-import { App, HTTPReceiver, LogLevel, SocketModeReceiver } from '@slack/bolt';
+import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
@@ -11,38 +11,53 @@ import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
-import { BurstError } from '../domain/errors.ts';
-import type { Log, Services } from './call.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
+import type { Clusters, Log } from './call.ts';
 import { clientOptions, createClients } from './clients.ts';
+import type { Clients } from './clients.ts';
+import { told } from './blocks/clusters.ts';
+import { createClusters } from './clusters.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
+import { AnsweringApp, createHttpReceiver } from './receiving.ts';
 
+/** The name of a cluster that was given none. */
+const UNNAMED = 'default';
 const STOP_WAIT_MS = 10_000;
 /** Without these Burst cannot work. */
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
 /** With these a message whose record was lost in a crash is found again instead of posted twice. */
 const HISTORY_SCOPES = ['channels:history', 'groups:history', 'im:history', 'im:write'];
 
-export type SlackAppOptions = {
+/** The door to one cluster, and who may use it. */
+export type ClusterDoor = {
+  /** Its name; refusals are audited for it. */
+  readonly cluster?: string;
+  readonly operations: Operations;
+  readonly access: AccessPolicy;
+  readonly workers: WorkerPolicy;
+  /** Channels in which it is meant where nothing else says which. */
+  readonly defaultIn?: readonly string[];
+};
+
+/** The door itself is that of the one cluster, or of the default one among several. */
+export type SlackAppOptions = ClusterDoor & {
   readonly mode:
     | { readonly kind: 'socket'; readonly appToken: string; readonly botToken: string }
     | { readonly kind: 'http'; readonly botToken: string; readonly signingSecret: string; readonly port: number };
   /** Another Web API, ending with `/api/`. */
   readonly apiUrl?: string;
-  readonly operations: Operations;
   readonly store: Store;
-  readonly access: AccessPolicy;
-  readonly workers: WorkerPolicy;
   readonly defaultChannelId?: string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  /** The cluster that refusals are audited for. */
-  readonly cluster?: string;
+  /** The doors to the other clusters; with none, nothing that people see speaks of clusters. */
+  readonly others?: readonly ClusterDoor[];
 };
 
 function boltLogger(log: Log): Logger {
@@ -60,8 +75,21 @@ function boltLogger(log: Log): Logger {
     setName: () => undefined,
   };
 }
-const words = (error: unknown): string =>
-  platformError(error) ?? (error instanceof Error ? error.message : String(error));
+const words = (error: unknown): string => platformError(error) ?? messageOf(error);
+
+/** What serves the requests for each cluster. */
+function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
+  const { store, clock, ids, log, defaultChannelId } = options;
+  const doors = [options, ...(options.others ?? [])];
+  const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
+    const gate = createGate({ clients, access, operations, store, clock, log, cluster });
+    return { cluster, clients, operations, store, access, workers, gate, clock, ids, log, defaultChannelId };
+  });
+  const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
+    defaultIn.map((id) => [id, cluster] as const),
+  );
+  return createClusters(each, new Map(channels));
+}
 
 /** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
 export function createSlackApp(options: SlackAppOptions): Chat {
@@ -77,11 +105,8 @@ export function createSlackApp(options: SlackAppOptions): Chat {
         })
       : undefined;
   const receiver =
-    socket ??
-    (mode.kind === 'http'
-      ? new HTTPReceiver({ signingSecret: mode.signingSecret, port: mode.port, logger, logLevel: LogLevel.INFO })
-      : undefined);
-  const app = new App({
+    socket ?? (mode.kind === 'http' ? createHttpReceiver(mode.signingSecret, mode.port, logger) : undefined);
+  const app = new AnsweringApp({
     token: mode.botToken,
     ...(receiver === undefined ? {} : { receiver }),
     logger,
@@ -91,11 +116,18 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     extendedErrorHandler: true,
   });
   const clients = createClients(mode.botToken, logger, options.apiUrl);
-  const gate = createGate({ ...options, clients, cluster: options.cluster ?? 'default' });
-  const services: Services = { ...options, clients, gate, defaultChannelId: options.defaultChannelId };
+  const clusters = clustersOf(options, clients);
   const posting = createPosting({ ...options, clients });
-  const delivery = createDelivery({ ...options, posting, defaultChannelId: options.defaultChannelId });
-  const home = createHome({ ...options, clients, gate });
+  const delivery = createDelivery({
+    ...options,
+    posting,
+    defaultChannelId: options.defaultChannelId,
+    doorOf: (cluster) => {
+      const own = clusters.all.find((each) => each.cluster === cluster || !clusters.several);
+      return own && { ...own, shown: (message) => told(message, own) };
+    },
+  });
+  const home = createHome({ ...options, clients, doors: clusters.all });
   const inFlight = new Set<Promise<unknown>>();
   const track = <T>(work: Promise<T>): Promise<T> => {
     inFlight.add(work);
@@ -103,7 +135,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     work.then(done, done);
     return work;
   };
-  registerListeners(app, services, home, track);
+  registerListeners(app, clusters, home, track);
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
@@ -182,15 +214,17 @@ export function createSlackApp(options: SlackAppOptions): Chat {
           await new WebClient(mode.appToken, clientOptions(logger, options.apiUrl)).apps.connections.open({});
           return 'Socket Mode connections may be opened';
         });
-      if (Object.values(options.access.roles).some((role) => role.groups.length > 0))
+      const groups = [
+        ...new Set(clusters.all.flatMap(({ access }) => Object.values(access.roles).flatMap((role) => role.groups))),
+      ];
+      if (groups.length > 0)
         await trying('slack user groups', async () => {
           const known = (await clients.look.usergroups.list()).usergroups ?? [];
-          const wanted = [...new Set(Object.values(options.access.roles).flatMap((role) => role.groups))];
-          const missing = wanted.filter(
+          const missing = groups.filter(
             (group) => !known.some((item) => item.id === group || item.handle === group.replace(/^@/, '')),
           );
           if (missing.length > 0) throw new Error(`no such user group: ${missing.join(', ')}`);
-          return `${wanted.length} user groups found`;
+          return `${groups.length} user groups found`;
         });
       return checks;
     },

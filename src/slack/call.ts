@@ -6,13 +6,19 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Store } from '../ports/store.ts';
 import type { Clients } from './clients.ts';
+import { shownIn } from './blocks/clusters.ts';
 import type { Gate } from './gate.ts';
 import type { Log, SlackActor } from './basics.ts';
 export type { Log, SlackActor } from './basics.ts';
 
 import type { Message } from './blocks/text.ts';
 
+/** What serves requests for one cluster. */
 export type Services = {
+  /** The cluster's name. */
+  readonly cluster: string;
+  /** The way to the other clusters' services. */
+  readonly clusters: Clusters;
   readonly clients: Clients;
   readonly operations: Operations;
   readonly store: Store;
@@ -25,12 +31,34 @@ export type Services = {
   readonly defaultChannelId: string | undefined;
 };
 
+type Who = { readonly by: SlackActor; readonly channelId: string | undefined };
+/** The clusters, the ways to them, and which is meant. */
+export type Clusters = {
+  readonly several: boolean;
+  readonly names: readonly string[];
+  /** Of the default cluster first. */
+  readonly all: readonly Services[];
+  /** Where nothing says which; `byChannel` when this is the channel's own. */
+  meant(channelId: string | undefined): { readonly name: string; readonly byChannel: boolean };
+  /** @throws BurstError `not_found` when there is no such cluster (any more). */
+  of(name: string): Services;
+  /** Those that this person may look at. */
+  seenBy(who: Who): Promise<readonly Services[]>;
+  /**
+   * The cluster in which all of these workers are, by their names or unique parts.
+   * @throws BurstError `ambiguous`, `not_found` or `invalid_input`, with `NAME on CLUSTER` as suggestions.
+   */
+  withWorkers(names: readonly string[], who: Who): Promise<string>;
+};
+
 export type Call = {
   readonly by: SlackActor;
   readonly channelId: string | undefined;
   readonly triggerId: string;
   /** The same for every delivery of the same click or command. */
   readonly key: string;
+  /** The cluster that its answers name, when they do. */
+  readonly answersFor?: string;
   /** A private answer. */
   readonly reply: (message: Message) => Promise<void>;
   /** A private answer in place of the private message that was clicked, where that is possible. */
@@ -43,11 +71,14 @@ export async function openLoading(
   services: Services,
   loading: View,
 ): Promise<(view: View) => Promise<void>> {
-  const opened = await services.clients.open.views.open({ trigger_id: call.triggerId, view: loading });
+  const opened = await services.clients.open.views.open({
+    trigger_id: call.triggerId,
+    view: shownIn(loading, services),
+  });
   const id = opened.view?.id;
   return async (view) => {
     if (id === undefined) return;
-    await services.clients.reply.views.update({ view_id: id, view });
+    await services.clients.reply.views.update({ view_id: id, view: shownIn(view, services) });
   };
 }
 

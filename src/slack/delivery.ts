@@ -9,7 +9,7 @@ import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Notice, OutboxRow, Store } from '../ports/store.ts';
 import type { Actor, Operation } from '../domain/operation.ts';
-import { isBurstError } from '../domain/errors.ts';
+import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { alertMessage, warningMessage } from './blocks/notices.ts';
@@ -18,6 +18,7 @@ import { threadMessage } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
 import type { Log } from './basics.ts';
 import { RateLimited } from './clients.ts';
+import { createLoop } from './loop.ts';
 import { endFactsOf, livesOf } from './facts.ts';
 import type { Place, Posting } from './posting.ts';
 
@@ -32,12 +33,17 @@ const MOST_RETRY_MS = 5 * 60_000;
 
 export type DeliveryOptions = {
   readonly posting: Posting;
-  readonly operations: Operations;
+  /** What is known of a cluster, undefined when it is not configured; and how a message of it is shown. */
+  readonly doorOf: (cluster: string | undefined) => Door | undefined;
   readonly store: Store;
-  readonly workers: WorkerPolicy;
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
+};
+export type Door = {
+  readonly operations: Pick<Operations, 'operation' | 'details'>;
+  readonly workers: Pick<WorkerPolicy, 'sizes'>;
+  readonly shown: (message: Message) => Message;
 };
 export interface Delivery {
   start(): void;
@@ -53,14 +59,22 @@ const digestOf = (...parts: readonly unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const { posting, operations, store, clock, log } = options;
+  const { posting, store, clock, log } = options;
   const editedAt = new Map<string, number>();
   let redrawnAtMs = clock.now();
   let trouble: string | undefined;
-  let stopping = false;
-  let again = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
+
+  const doorOf = (cluster: string | undefined): Door => {
+    const door = options.doorOf(cluster);
+    if (door === undefined) throw new BurstError('not_found', `There is no cluster ${cluster ?? 'of this name'}.`);
+    return door;
+  };
+  const shown = (message: Message, cluster: string): Message => options.doorOf(cluster)?.shown(message) ?? message;
+  /** The operation, and the door to its cluster. @throws `not_found`. */
+  const lookUp = async (id: string) => {
+    const door = doorOf((await store.getOperation(id))?.cluster);
+    return { ...(await door.operations.operation(id)), door };
+  };
 
   const telling = async (row: OutboxRow, operation: Operation | undefined): Promise<Telling> => {
     const { notice } = row;
@@ -96,13 +110,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     const now = clock.now();
     if (now - redrawnAtMs < REDRAW_EVERY_MS && now >= redrawnAtMs) return;
     redrawnAtMs = now;
-    const running = (await store.listOperations({ states: ['running'], limit: MOST_REDRAWN })).map(({ id }) => id);
-    for (const id of running) {
+    const running = await store.listOperations({ states: ['running'], limit: MOST_REDRAWN });
+    for (const { id, cluster } of running) {
       const key = `operation:${id}`;
       const place = await posting.placeOf(key);
-      if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || stopping) continue;
-      const { operation, runs } = await operations.operation(id);
-      const message = operationMessage(operation, runs, now);
+      if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || loop.stopping()) continue;
+      if (options.doorOf(cluster) === undefined) continue;
+      const { operation, runs, door } = await lookUp(id);
+      const message = door.shown(operationMessage(operation, runs, now));
       const digest = digestOf(message.text, message.blocks);
       if (digest === place.digest || operation.endedAtMs !== undefined) continue;
       editedAt.set(key, now);
@@ -136,17 +151,18 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   /** @returns false when the row has to wait for its next edit. */
   const deliverOperation = async (row: OutboxRow, operationId: string, final: boolean): Promise<boolean> => {
     const now = clock.now();
-    const { operation, runs } = await operations.operation(operationId);
+    const { operation, runs, door } = await lookUp(operationId);
+    const from = { ...door, store };
     const { endedAtMs } = operation;
     const last = editedAt.get(row.key);
     const soon = last !== undefined && now - last < EDIT_EVERY_MS && now >= last;
     if (!final && endedAtMs === undefined && soon) return false;
-    const message = operationMessage(operation, runs, now, await livesOf(operation, runs, options));
+    const message = door.shown(operationMessage(operation, runs, now, await livesOf(operation, runs, from)));
     const place = await draw(row, operation, message);
     if (place === undefined || endedAtMs === undefined || runs.length === 0) return true;
     const key = `${row.key}:details:${endedAtMs}`;
     if ((await posting.placeOf(key)) !== undefined) return true;
-    const details = threadMessage(operation, runs, await endFactsOf(operation, runs, options), now);
+    const details = threadMessage(operation, runs, await endFactsOf(operation, runs, from), now);
     await say(key, details, 'details', { to: [], thread: place });
     return true;
   };
@@ -159,13 +175,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       case 'warning': {
         const { to, mention } = await telling(row, undefined);
         const identity = digestOf('warning', notice.deadlineMs, notice.leadMs, notice.workers);
-        await say(row.key, warningMessage(notice, mention, clock.now()), identity, { to });
+        const message = shown(warningMessage(notice, mention, clock.now()), notice.cluster);
+        await say(row.key, message, identity, { to });
         return true;
       }
       case 'alert': {
         const operation = notice.operationId === undefined ? undefined : await store.getOperation(notice.operationId);
         const { to } = await telling(row, operation);
-        await say(row.key, alertMessage(notice), digestOf(notice, row.id), { to });
+        await say(row.key, shown(alertMessage(notice), notice.cluster), digestOf(notice, row.id), { to });
         return true;
       }
     }
@@ -177,7 +194,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await store.outboxDelivered([row.id], clock.now());
       return;
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (error instanceof RateLimited) {
       log.info({ key: row.key, error: text }, 'waiting out a rate limit');
       await store.outboxFailed(row.id, error.untilMs, text);
@@ -193,7 +210,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let closed = 0;
     const held = new Set<string>();
     for (const row of rows) {
-      if (stopping) break;
+      if (loop.stopping()) break;
       if (held.has(row.key)) continue;
       try {
         if (await deliver(row)) {
@@ -208,40 +225,24 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
     return closed;
   };
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      again = false;
-      try {
-        await once();
-      } catch (error) {
-        trouble = error instanceof Error ? error.message : String(error);
-        log.error({ error: trouble }, 'outbox could not be read');
-      }
-      if (again || stopping) continue;
-      await redraw().catch((error: unknown) =>
-        log.info({ error: String(error) }, 'messages under way could not be drawn again'),
-      );
-      if (again || stopping) continue;
-      wake = new AbortController();
-      await clock.sleep(LOOK_EVERY_MS, wake.signal).catch(() => undefined);
+  const loop = createLoop(async (woken) => {
+    try {
+      await once();
+    } catch (error) {
+      trouble = messageOf(error);
+      log.error({ error: trouble }, 'outbox could not be read');
     }
-  };
+    if (woken.aborted) return;
+    await redraw().catch((error: unknown) =>
+      log.info({ error: String(error) }, 'messages under way could not be drawn again'),
+    );
+    if (!woken.aborted) await clock.sleep(LOOK_EVERY_MS, woken).catch(() => undefined);
+  });
   return {
     once,
-    start() {
-      stopping = false;
-      loop ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake.abort(new Error('stopped'));
-      await loop;
-      loop = undefined;
-    },
-    poke() {
-      again = true;
-      wake.abort(new Error('news'));
-    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
+    poke: () => loop.wake('news'),
     trouble: () => trouble,
   };
 }

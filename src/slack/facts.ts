@@ -1,4 +1,5 @@
 /** What a message tells of an operation besides its runs. Invariant: what cannot be read is left out, never a reason to be silent. */
+import { stepTitle } from '../domain/steps.ts';
 import type { Operation, Run } from '../domain/operation.ts';
 import type { WorkerPolicy } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
@@ -54,7 +55,7 @@ export async function endFactsOf(
       add(run, {
         undone: undone
           .filter((row) => row.runId === run.id)
-          .map((row) => `${row.action.slice('undo:'.length)}: ${row.text}`),
+          .map((row) => `${stepTitle(row.action.slice('undo:'.length))}: ${row.text}`),
       });
   }
   return facts;

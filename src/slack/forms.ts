@@ -5,6 +5,8 @@ import type { ProvisionTyped } from './blocks/provision.ts';
 
 const metadataSchema = z.object({
   channelId: z.string().optional(),
+  /** Which of several clusters it is for. */
+  cluster: z.string().optional(),
   operationId: z.string().optional(),
   workers: z.array(z.string()).default([]),
   fingerprints: z.record(z.string(), z.string()).default({}),

@@ -4,7 +4,7 @@ import type { AccessPolicy, Role } from '../domain/policy.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
-import { isBurstError } from '../domain/errors.ts';
+import { isBurstError, messageOf } from '../domain/errors.ts';
 import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
 import type { AccessAnswer, Groups } from '../domain/access.ts';
 import { AccessRefused } from './blocks/errors.ts';
@@ -73,20 +73,14 @@ export function createGate(options: GateOptions): Gate {
       try {
         if ((await members(group)).has(userId)) memberOf.add(group);
       } catch (error) {
-        log.warn({ group, error: error instanceof Error ? error.message : String(error) }, 'user group look-up failed');
+        log.warn({ group, error: messageOf(error) }, 'user group look-up failed');
         why ??= `the user group ${group} could not be looked up`;
       }
     const enough = roleAnswer(access, userId, { known: true, memberOf }, need).ok;
     return enough || why === undefined ? { known: true, memberOf } : { known: false, why };
   };
-  const refuse = async (
-    who: Who,
-    action: string,
-    text: string,
-    markup: string,
-    workerName?: string,
-  ): Promise<never> => {
-    await store
+  const audited = (who: Who, action: string, text: string, workerName?: string): Promise<void> =>
+    store
       .appendAudit([
         {
           atMs: clock.now(),
@@ -99,6 +93,14 @@ export function createGate(options: GateOptions): Gate {
         },
       ])
       .catch((error: unknown) => log.error({ error: String(error), action }, 'refusal could not be audited'));
+  const refuse = async (
+    who: Who,
+    action: string,
+    text: string,
+    markup: string,
+    workerName?: string,
+  ): Promise<never> => {
+    await audited(who, action, text, workerName);
     throw new AccessRefused(`${action}: ${text}.`, markup);
   };
   const ownerOf = async (name: string): Promise<string | undefined> => {
@@ -118,8 +120,7 @@ export function createGate(options: GateOptions): Gate {
       await (action === 'destroy' ? operations.previewDestroy(name) : operations.previewDrain(name));
     } catch (error) {
       if (!isBurstError(error, 'safety_violation')) return;
-      const row = { atMs: clock.now(), cluster: options.cluster, actor: who.by, action, workerName: name };
-      await store.appendAudit([{ ...row, outcome: 'refused', text: error.message }]);
+      await audited(who, action, error.message, name);
       throw error;
     }
   };

@@ -9,7 +9,8 @@ import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isBurstError } from '../domain/errors.ts';
 import type { Log } from './basics.ts';
-import { homeView } from './blocks/home.ts';
+import { createLoop } from './loop.ts';
+import { homeOfAll, homeView } from './blocks/home.ts';
 import type { HomeFacts, Listed } from './blocks/home.ts';
 import type { Clients } from './clients.ts';
 import { RateLimited, createLimits } from './clients.ts';
@@ -26,12 +27,18 @@ const MOST_OPEN = 500;
 /** Tabs sent in one round: Slack takes about 100 a minute. */
 const MOST_AT_ONCE = 15;
 const MOST_OPERATIONS = 30;
+const NOTHING: HomeFacts = { userId: '', refusal: 'No cluster is configured.', channels: [] };
 
-export type HomeOptions = {
-  readonly clients: Pick<Clients, 'home'>;
+export type HomeDoor = {
+  readonly cluster: string;
   readonly gate: Pick<Gate, 'standing' | 'require'>;
   readonly operations: Pick<Operations, 'fleet' | 'recent'>;
   readonly access: AccessPolicy;
+};
+export type HomeOptions = {
+  readonly clients: Pick<Clients, 'home'>;
+  /** The clusters, the default one first. */
+  readonly doors: readonly HomeDoor[];
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -46,18 +53,17 @@ export interface Home {
   stop(): Promise<void>;
 }
 type Tab = { untilMs: number; atMs: number; digest: string };
-type World = { readonly fleet: Fleet | undefined; readonly running: readonly Listed[] };
+type Seen = { readonly fleet: Fleet | undefined; readonly running: readonly Listed[] };
+type World = readonly { readonly door: HomeDoor; readonly seen: Seen }[];
 
 export function createHome(options: HomeOptions): Home {
-  const { clients, gate, operations, clock, log } = options;
+  const { clients, doors, clock, log } = options;
   const limits = createLimits(clock, retryAfterSeconds);
   const tabs = new Map<string, Tab>();
   let roundAtMs = clock.now();
-  let stopping = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
 
-  const look = async (): Promise<World> => {
+  const look = (): Promise<World> => Promise.all(doors.map(async (door) => ({ door, seen: await lookAt(door) })));
+  const lookAt = async ({ operations }: HomeDoor): Promise<Seen> => {
     const [fleet, recent] = await Promise.all([
       operations.fleet().catch((error: unknown) => {
         log.warn({ error: String(error) }, 'the fleet could not be read for the home tab');
@@ -68,11 +74,19 @@ export function createHome(options: HomeOptions): Home {
     return { fleet, running: recent.filter(({ operation }) => ['running', 'stuck'].includes(operation.state)) };
   };
   const draw = async (userId: string, world: World): Promise<HomeView> => {
-    const standing = await gate.standing({ by: { kind: 'slack', userId } });
-    const facts: HomeFacts = standing.ok
-      ? { userId, role: standing.role, ...world, channels: options.access.channels }
-      : { userId, refusal: `${standing.text}. ${standing.hint}`, channels: options.access.channels };
-    return homeView(facts, clock.now());
+    const each = await Promise.all(
+      world.map(async ({ door: { cluster, gate, access }, seen }) => {
+        const standing = await gate.standing({ by: { kind: 'slack', userId } });
+        const facts: HomeFacts = standing.ok
+          ? { userId, role: standing.role, ...seen, channels: access.channels }
+          : { userId, refusal: `${standing.text}. ${standing.hint}`, channels: access.channels };
+        return { cluster, facts };
+      }),
+    );
+    const [first] = each;
+    const open = each.filter(({ facts }) => !('refusal' in facts));
+    if (each.length === 1 || open.length === 0) return homeView(first?.facts ?? NOTHING, clock.now());
+    return homeOfAll(open, clock.now());
   };
   const publish = async (userId: string, tab: Tab, world: World): Promise<void> => {
     const view = await draw(userId, world);
@@ -103,18 +117,14 @@ export function createHome(options: HomeOptions): Home {
         log.warn({ userId, error: String(error) }, 'the home tab could not be published');
       }
   };
-  const run = async (): Promise<void> => {
-    while (!stopping) {
-      wake = new AbortController();
-      const { signal } = wake;
-      if (tabs.size === 0) {
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-        roundAtMs = clock.now();
-      } else await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
-      if (stopping) return;
-      await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
-    }
-  };
+  const loop = createLoop(async (woken) => {
+    if (tabs.size === 0) {
+      await new Promise<void>((resolve) => woken.addEventListener('abort', () => resolve(), { once: true }));
+      roundAtMs = clock.now();
+    } else await clock.sleep(LOOK_EVERY_MS, woken).catch(() => undefined);
+    if (loop.stopping()) return;
+    await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
+  });
   return {
     async opened(userId) {
       const now = clock.now();
@@ -122,10 +132,12 @@ export function createHome(options: HomeOptions): Home {
       const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '' };
       tabs.delete(userId);
       tabs.set(userId, tab);
-      wake.abort(new Error('opened'));
+      loop.wake('opened');
       try {
         // Audits a refusal; what is shown is decided again when it is drawn.
-        await gate.require({ by: { kind: 'slack', userId } }, 'viewer', 'home');
+        const who = { by: { kind: 'slack', userId } } as const;
+        const standings = await Promise.all(doors.map(({ gate }) => gate.standing(who)));
+        if (!standings.some(({ ok }) => ok)) await doors[0]?.gate.require(who, 'viewer', 'home');
       } catch (error) {
         if (!isBurstError(error)) throw error;
       }
@@ -136,15 +148,7 @@ export function createHome(options: HomeOptions): Home {
       const tab = tabs.get(userId);
       if (tab !== undefined) tab.untilMs = clock.now() + OPEN_MS;
     },
-    start() {
-      stopping = false;
-      loop ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake.abort(new Error('stopped'));
-      await loop;
-      loop = undefined;
-    },
+    start: () => loop.start(),
+    stop: () => loop.stop(),
   };
 }

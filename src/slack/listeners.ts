@@ -1,16 +1,18 @@
 /** What Slack sends us. Invariants: the ack comes first; whatever goes wrong is answered privately; odd payloads are ignored. */
-import type { App } from '@slack/bolt';
 import { z } from 'zod';
 import { isBurstError } from '../domain/errors.ts';
 import { createClicks } from './actions.ts';
 import { createAnswers } from './answers.ts';
 import type { Respond } from './answers.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import type { Call, Services, SlackActor } from './call.ts';
+import type { Call, Clusters, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
 import type { Home } from './home.ts';
 import { CALLBACKS } from './blocks/views.ts';
+import type { Ack, AnsweringApp } from './receiving.ts';
+import { createUnheard } from './unheard.ts';
+import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
 import { handleSubmit } from './submits.ts';
 
@@ -76,14 +78,18 @@ const unescape = (text: string): string =>
 
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(
-  app: App,
-  services: Services,
+  app: AnsweringApp,
+  clusters: Clusters,
   home: Home,
   track: <T>(work: Promise<T>) => Promise<T>,
 ): void {
-  const clicks = createClicks(services);
+  // what is read before it is known which cluster is meant is the same for all
+  const services = clusters.of(clusters.meant(undefined).name);
+  const clicks = createClicks(clusters);
   const { log } = services;
   const answers = createAnswers(services.clients, log);
+  const unheard = createUnheard(answers, log);
+  app.unheard = (body, ack, error) => track(unheard(body, ack, error));
 
   const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>, typed?: string): Promise<void> => {
     try {
@@ -158,16 +164,21 @@ export function registerListeners(
     };
     await track(guard('action', reply, () => clicks(click, call)));
   });
-  // Changes of form fields arrive as actions too; the provision form adds up what is asked for as it is chosen.
+  // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
+  // says what it would do.
   app.action(/^(?!burst:)/, async ({ ack, body }) => {
-    await ack();
     const view = fieldBody.safeParse(body).data?.view;
-    if (view?.callback_id !== CALLBACKS.provision) return;
+    if (view === undefined) return track(unheard(body, ack as Ack));
+    await ack();
     const { id, hash, private_metadata: metadata, state } = view;
+    const refresh = async (): Promise<void> => {
+      if (view.callback_id === CALLBACKS.provision)
+        await refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services);
+      if (view.callback_id === CALLBACKS.destroy)
+        await refreshDestroy({ id, hash, metadata, values: state?.values }, view, services);
+    };
     await track(
-      refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services).catch((error: unknown) =>
-        log.info({ error: String(error) }, 'a form could not be brought up to date'),
-      ),
+      refresh().catch((error: unknown) => log.info({ error: String(error) }, 'a form could not be brought up to date')),
     );
   });
 
@@ -215,5 +226,8 @@ export function registerListeners(
         .opened(user)
         .catch((error: unknown) => log.warn({ error: String(error) }, 'the home tab could not be shown')),
     );
+  });
+  app.event(/^(?!app_home_opened$)/, async ({ event }) => {
+    log.info({ type: event.type }, 'an event that nothing listens to was left alone');
   });
 }

@@ -3,12 +3,14 @@ import type { ModalView } from '@slack/types';
 import type { BurstError } from '../domain/errors.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import { code, escape } from './blocks/text.ts';
+import { shownIn } from './blocks/clusters.ts';
+import { code, sentence } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
 import type { ProvisionTyped } from './blocks/provision.ts';
 import { CALLBACKS, extendView, messageView, noteView } from './blocks/views.ts';
 import { hoursOf, provisionTyped, readForm } from './forms.ts';
+import type { Form } from './forms.ts';
 import type { Services, SlackActor } from './call.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
@@ -26,13 +28,23 @@ export type Submit = {
 
 const failure = (error: BurstError): Message => errorMessage(error);
 
-/** Serves one submission to its end; unknown forms are acknowledged with a note. */
-export async function handleSubmit(submit: Submit, services: Services): Promise<void> {
+/** Serves one submission to its end, in the form's cluster; unknown forms are acknowledged with a note. */
+export async function handleSubmit(submit: Submit, { clusters }: Services): Promise<void> {
   const form = readForm(submit.metadata, submit.values);
   if (form === undefined) {
     await submit.ack({ view: noteView('Burst', 'This form is from another version of Burst. Nothing was done.') });
     return;
   }
+  const cluster = form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name;
+  if (!clusters.names.includes(cluster)) {
+    const text = `The cluster ${code(cluster)} is not in the configuration any more. Nothing was done.`;
+    await submit.ack({ view: noteView('Burst', text) });
+    return;
+  }
+  return serve(submit, form, clusters.of(cluster));
+}
+
+async function serve(submit: Submit, form: Form, services: Services): Promise<void> {
   const { value, ticked } = form;
   const { channelId, workers, fingerprints, drainFirst, operationId } = form.metadata;
   const who = { by: submit.by, channelId };
@@ -42,7 +54,8 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
     ...(channelId === undefined ? {} : { channelId }),
   };
   const show = async (view: ModalView): Promise<void> => {
-    await services.clients.reply.views.update({ view_id: submit.viewId, view }).catch((error: unknown) => {
+    const shown = shownIn(view, services);
+    await services.clients.reply.views.update({ view_id: submit.viewId, view: shown }).catch((error: unknown) => {
       services.log.info({ error: String(error), viewId: submit.viewId }, 'view was closed before its result');
     });
   };
@@ -142,7 +155,7 @@ export async function handleSubmit(submit: Submit, services: Services): Promise<
                 workers,
                 who,
                 services,
-                `:warning: ${escape(error.message)} Nothing was destroyed. This is how it is now:`,
+                `:warning: ${sentence(error.message)} Nothing was destroyed. This is how it is now:`,
               )
             : undefined,
       );

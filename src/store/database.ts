@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { Compilable } from 'kysely';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import { migrations } from './migrations.ts';
 import type { Migration } from './migrations.ts';
 import type { Tables } from './schema.ts';
@@ -199,7 +199,6 @@ async function patiently<T>(path: string, work: () => T): Promise<T> {
 
 type SqliteError = InstanceType<typeof Sqlite.SqliteError>;
 const isSqlite = (error: unknown): error is SqliteError => error instanceof Sqlite.SqliteError;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function damaged(path: string, why: string, cause?: unknown): BurstError {
   return new BurstError('internal', `The database ${path} is damaged or no database at all: ${why}.`, {

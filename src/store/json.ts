@@ -29,7 +29,6 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   vmHost: text.exactOptional(),
   cloneRequested: z.boolean().exactOptional(),
   tasks: z.record(text, text).exactOptional(),
-  bootstrapTokenId: text.exactOptional(),
   nodeUid: text.exactOptional(),
   cordonedByUs: z.boolean().exactOptional(),
   vmGone: z.boolean().exactOptional(),

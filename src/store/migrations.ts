@@ -165,8 +165,23 @@ alter table workers add column owner_tag text not null default '';
 update workers set owner_tag = 'burst-' || coalesce((select value from meta where key = 'installation_id'), '');
 `;
 
+/** Their Secrets are found by these rows: Burst may not read Secrets. */
+const bootstrapTokens = `
+create table bootstrap_tokens (
+  cluster text not null,
+  id text not null,
+  worker_name text not null,
+  uid text,
+  expires_at_ms integer not null,
+  primary key (cluster, id)
+) strict, without rowid;
+create index bootstrap_tokens_by_worker on bootstrap_tokens (cluster, worker_name);
+create index bootstrap_tokens_by_expiry on bootstrap_tokens (cluster, expires_at_ms);
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
   { name: 'ownership tag of each worker', sql: ownerTags },
+  { name: 'bootstrap tokens', sql: bootstrapTokens },
 ];

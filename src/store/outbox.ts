@@ -26,12 +26,20 @@ export function enqueue(writer: Writer, rows: readonly NewOutbox[], nowMs: numbe
     );
 }
 
-export function countOpen(reader: Reader): number {
+/** Notices not yet delivered that speak of this cluster (or of none that is known). */
+export function countOpen(reader: Reader, cluster: string): number {
   const row = reader.first(
     build
       .selectFrom('outbox')
       .select((eb) => eb.fn.countAll<number>().as('count'))
-      .where('delivered_at_ms', 'is', null),
+      .where('delivered_at_ms', 'is', null)
+      .where(
+        sql<boolean>`coalesce(
+          json_extract(notice, '$.cluster'),
+          (select cluster from operations where operations.id = json_extract(notice, '$.operationId')),
+          ${cluster}
+        ) = ${cluster}`,
+      ),
   );
   return row?.count ?? 0;
 }

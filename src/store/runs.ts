@@ -5,8 +5,8 @@
 import { sql } from 'kysely';
 import type { Updateable } from 'kysely';
 import { BurstError } from '../domain/errors.ts';
-import { transition } from '../domain/operation.ts';
-import type { Run, RunEvent, RunKind, RunState } from '../domain/operation.ts';
+import { RUN_EVENTS, transition } from '../domain/operation.ts';
+import type { Run, RunKind, RunState } from '../domain/operation.ts';
 import type { NewOperation, RunPatch, RunWrite, Store } from '../ports/store.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
@@ -17,17 +17,6 @@ import type { RunsTable } from './schema.ts';
 const isLiveRow = sql<boolean>`state in ('running', 'undoing', 'stuck')`;
 const isWorkedOn = sql<boolean>`state in ('running', 'undoing')`;
 const unclaimed = (nowMs: number) => sql<boolean>`(claimed_by is null or claim_until_ms <= ${nowMs})`;
-
-const events: readonly RunEvent[] = [
-  'step_done',
-  'all_done',
-  'step_failed',
-  'cancelled',
-  'undo_done',
-  'undo_failed',
-  'gave_up',
-  'retried',
-];
 
 export function insertRun(writer: Writer, operation: NewOperation, run: NewOperation['runs'][number]): void {
   writer.run(
@@ -146,17 +135,14 @@ export function journalOf(reader: Reader, runId: string): Awaited<ReturnType<Sto
 }
 
 export function claimRuns(writer: Writer, request: Parameters<Store['claimRuns']>[0]): readonly Run[] {
-  const due = writer.all(
-    build
-      .selectFrom('runs')
-      .selectAll()
-      .where(isWorkedOn)
-      .where('next_look_at_ms', '<=', request.nowMs)
-      .where(unclaimed(request.nowMs))
-      .orderBy('next_look_at_ms')
-      .orderBy('seq')
-      .limit(request.limit),
-  );
+  let query = build
+    .selectFrom('runs')
+    .selectAll()
+    .where(isWorkedOn)
+    .where('next_look_at_ms', '<=', request.nowMs)
+    .where(unclaimed(request.nowMs));
+  if (request.cluster !== undefined) query = query.where('cluster', '=', request.cluster);
+  const due = writer.all(query.orderBy('next_look_at_ms').orderBy('seq').limit(request.limit));
   return due.map((row) => {
     const claim = {
       generation: row.generation + 1,
@@ -187,17 +173,16 @@ export function wakeRuns(
   return writer.run(query);
 }
 
-export function nextRunDueMs(reader: Reader): number | undefined {
-  const row = reader.first(
-    build
-      .selectFrom('runs')
-      .select(
-        sql<number | null>`min(case when claimed_by is null then next_look_at_ms
+export function nextRunDueMs(reader: Reader, cluster?: string): number | undefined {
+  let query = build
+    .selectFrom('runs')
+    .select(
+      sql<number | null>`min(case when claimed_by is null then next_look_at_ms
           else max(next_look_at_ms, claim_until_ms) end)`.as('due'),
-      )
-      .where(isWorkedOn),
-  );
-  return row?.due ?? undefined;
+    )
+    .where(isWorkedOn);
+  if (cluster !== undefined) query = query.where('cluster', '=', cluster);
+  return reader.first(query)?.due ?? undefined;
 }
 
 const isEnded = (state: RunState): boolean => state === 'succeeded' || state === 'undone';
@@ -259,7 +244,7 @@ function refuseIllegal(run: Run, patch: RunPatch): void {
   const next = patch.state;
   if (next === undefined || next === run.state) return;
   const pivoted = run.pivoted || patch.pivoted === true;
-  if (!events.some((event) => transition(run.state, event, pivoted) === next))
+  if (!RUN_EVENTS.some((event) => transition(run.state, event, pivoted) === next))
     throw new BurstError(
       'conflict',
       `The run ${run.id} of ${run.workerName} cannot go from ${run.state} to ${next}${pivoted ? ' after its pivot' : ''}.`,

@@ -115,6 +115,14 @@ export type AuditTable = {
   details: string | null;
 };
 
+export type BootstrapTokensTable = {
+  cluster: string;
+  id: string;
+  worker_name: string;
+  uid: string | null;
+  expires_at_ms: number;
+};
+
 export type Tables = {
   meta: { key: string; value: string };
   workers: WorkersTable;
@@ -126,4 +134,5 @@ export type Tables = {
   messages: MessagesTable;
   actions: ActionsTable;
   audit: AuditTable;
+  bootstrap_tokens: BootstrapTokensTable;
 };

@@ -10,6 +10,7 @@ import type { Database, Writer } from './database.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
+import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
 const INSTALLATION = 'installation_id';
@@ -91,14 +92,14 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
     runsOf: async (operationId) => read((reader) => runs.runsOf(reader, operationId)),
     getRun: async (id) => read((reader) => runs.getRun(reader, id)),
     backlog: async (cluster) =>
-      read((reader) => ({ liveRuns: runs.countLive(reader, cluster), outbox: outbox.countOpen(reader) })),
+      read((reader) => ({ liveRuns: runs.countLive(reader, cluster), outbox: outbox.countOpen(reader, cluster) })),
     liveRuns: async () => read((reader) => runs.liveRuns(reader)),
     liveRunOf: async (cluster, name) => read((reader) => runs.liveRunOf(reader, cluster, name)),
     lastRunOf: async (cluster, name, kind) => read((reader) => runs.lastRunOf(reader, cluster, name, kind)),
     journal: async (runId) => read((reader) => runs.journalOf(reader, runId)),
     claimRuns: (request) => write((writer) => runs.claimRuns(writer, request)),
     wakeRuns: (cluster, names, nowMs) => write((writer) => runs.wakeRuns(writer, cluster, names, nowMs)),
-    nextRunDueMs: async () => read((reader) => runs.nextRunDueMs(reader)),
+    nextRunDueMs: async (cluster) => read((reader) => runs.nextRunDueMs(reader, cluster)),
     recordRun: (change) => write((writer) => recordRun(writer, change)),
 
     getWorker: async (cluster, name) => read((reader) => workers.getWorker(reader, cluster, name)),
@@ -113,9 +114,10 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
       write((writer) => workers.setWorkerState(writer, cluster, name, state, nowMs)),
 
     getSchedule: async (cluster, name) => read((reader) => workers.getSchedule(reader, cluster, name)),
-    schedulesDue: async (beforeMs, limit) => read((reader) => workers.schedulesDue(reader, beforeMs, limit)),
+    schedulesDue: async (beforeMs, limit, cluster) =>
+      read((reader) => workers.schedulesDue(reader, beforeMs, limit, cluster)),
     listSchedules: async (statuses) => read((reader) => workers.listSchedules(reader, statuses)),
-    nextDeadlineMs: async (afterMs) => read((reader) => workers.nextDeadlineMs(reader, afterMs)),
+    nextDeadlineMs: async (afterMs, cluster) => read((reader) => workers.nextDeadlineMs(reader, afterMs, cluster)),
     saveSchedule: (schedule, row) =>
       write((writer) => {
         workers.saveSchedule(writer, schedule);
@@ -134,6 +136,10 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
       });
       return given;
     },
+
+    saveToken: (token) => write((writer) => tokens.saveToken(writer, token)),
+    listTokens: async (filter) => read((reader) => tokens.listTokens(reader, filter)),
+    forgetToken: (cluster, id) => write((writer) => tokens.forgetToken(writer, cluster, id)),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit) =>

@@ -82,19 +82,11 @@ export function getSchedule(reader: Reader, cluster: string, workerName: string)
   return row === undefined ? undefined : toSchedule(row);
 }
 
-export function schedulesDue(reader: Reader, beforeMs: number, limit: number): readonly Schedule[] {
+export function schedulesDue(reader: Reader, beforeMs: number, limit: number, cluster?: string): readonly Schedule[] {
+  let query = build.selectFrom('ttl_schedules').selectAll().where(isOpen).where('expires_at_ms', '<=', beforeMs);
+  if (cluster !== undefined) query = query.where('cluster', '=', cluster);
   return reader
-    .all(
-      build
-        .selectFrom('ttl_schedules')
-        .selectAll()
-        .where(isOpen)
-        .where('expires_at_ms', '<=', beforeMs)
-        .orderBy('expires_at_ms')
-        .orderBy('cluster')
-        .orderBy('worker_name')
-        .limit(limit),
-    )
+    .all(query.orderBy('expires_at_ms').orderBy('cluster').orderBy('worker_name').limit(limit))
     .map(toSchedule);
 }
 
@@ -112,16 +104,14 @@ export function listSchedules(reader: Reader, statuses: readonly ScheduleStatus[
     .map(toSchedule);
 }
 
-export function nextDeadlineMs(reader: Reader, afterMs: number): number | undefined {
-  return reader.first(
-    build
-      .selectFrom('ttl_schedules')
-      .select('expires_at_ms')
-      .where(isOpen)
-      .where('expires_at_ms', '>', afterMs)
-      .orderBy('expires_at_ms')
-      .limit(1),
-  )?.expires_at_ms;
+export function nextDeadlineMs(reader: Reader, afterMs: number, cluster?: string): number | undefined {
+  let query = build
+    .selectFrom('ttl_schedules')
+    .select('expires_at_ms')
+    .where(isOpen)
+    .where('expires_at_ms', '>', afterMs);
+  if (cluster !== undefined) query = query.where('cluster', '=', cluster);
+  return reader.first(query.orderBy('expires_at_ms').limit(1))?.expires_at_ms;
 }
 
 /** @throws BurstError `not_found` when the worker was never recorded. */

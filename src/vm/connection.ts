@@ -9,7 +9,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 import PQueue from 'p-queue';
 import { z } from 'zod';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { scrubber } from './secrets.ts';
 import type { Scrub } from './secrets.ts';
@@ -205,12 +205,12 @@ export class McpServer {
   }
 
   #words(error: unknown): string {
-    return shorten(this.#scrub(error instanceof Error ? error.message : String(error)));
+    return shorten(this.#scrub(messageOf(error)));
   }
 
   /** Causes are logged: one whose message holds a secret is replaced. */
   #cause(error: unknown): unknown {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return this.#scrub(message) === message ? error : new Error(this.#scrub(message));
   }
 

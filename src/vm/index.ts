@@ -2,4 +2,11 @@
 export { dryRun, probeServer, type Probe } from './check.ts';
 export type { Traced } from './connection.ts';
 export { createVmProvider, type VmProviderOptions } from './provider.ts';
-export { parseProfile, readMachineProfile, readProfile, type MachineProfile, type Profile } from './profile.ts';
+export {
+  handsOverJoin,
+  parseProfile,
+  readMachineProfile,
+  readProfile,
+  type MachineProfile,
+  type Profile,
+} from './profile.ts';

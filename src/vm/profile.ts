@@ -1,7 +1,7 @@
 /** Invariant: a profile is data; one that parses names, for every step, the calls to make and how to read their replies. */
 import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { BurstError } from '../domain/errors.ts';
+import { BurstError, messageOf } from '../domain/errors.ts';
 import { badExpression } from './expression.ts';
 
 const errorClass = z.enum(['not_found', 'busy', 'conflict', 'denied', 'already']);
@@ -9,7 +9,7 @@ const pattern = z.string().superRefine((text, context) => {
   try {
     new RegExp(text, 'i');
   } catch (error) {
-    const why = error instanceof Error ? error.message : 'unreadable';
+    const why = messageOf(error);
     context.addIssue({ code: 'custom', message: `expected a regular expression (${why})` });
   }
 });
@@ -93,6 +93,26 @@ export type MachineProfile = z.infer<typeof machineSchema>;
 export type Call = z.infer<typeof call>;
 export type ErrorRule = z.infer<typeof errorRule>;
 
+/** The texts in an argument, at any depth. */
+const texts = (value: unknown): readonly string[] =>
+  typeof value === 'string'
+    ? [value]
+    : typeof value === 'object' && value !== null
+      ? Object.values(value).flatMap(texts)
+      : [];
+
+/** What of a worker's join data an expression reads; `$join` is JSONata's own. */
+const JOIN_DATA = /(?<![$\w.])join\s*\./;
+
+/**
+ * Whether a profile gives a new VM what it joins with (user data, a command, a token). Without that, only a template that
+ * joins by itself makes workers.
+ */
+export function handsOverJoin({ steps }: Profile): boolean {
+  const making = [...steps.clone, ...steps.configure, ...steps.start];
+  return making.flatMap(({ args }) => texts(args)).some((value) => value.startsWith('=') && JOIN_DATA.test(value));
+}
+
 type Path = readonly PropertyKey[];
 type LineOf = (path: Path) => number | undefined;
 
@@ -140,7 +160,7 @@ function readYaml(source: string, read: () => string): { readonly data: unknown;
   try {
     text = read();
   } catch (error) {
-    throw unreadable(error instanceof Error ? error.message : String(error));
+    throw unreadable(messageOf(error));
   }
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: true });
   if (document.errors.length > 0)
@@ -165,7 +185,7 @@ function readYaml(source: string, read: () => string): { readonly data: unknown;
   try {
     return { data: document.toJS({ maxAliasCount: 100 }), lineOf };
   } catch (error) {
-    throw unreadable(error instanceof Error ? error.message : String(error));
+    throw unreadable(messageOf(error));
   }
 }
 

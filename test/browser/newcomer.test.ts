@@ -45,12 +45,7 @@ describe('a newcomer', () => {
 
   it('lists a worker, looks at it, drains it after a preview and destroys it after a confirmation', async () => {
     const opened = await openSandbox(browser());
-    const name = await opened.provisions('1 large 1h');
-    await opened
-      .node(name)
-      .getByText(/Running · Deployment/)
-      .first()
-      .waitFor(long);
+    const name = await opened.provisionsBusy('1 large 1h');
 
     await opened.says('/burst list');
     const row = opened

@@ -202,12 +202,7 @@ describe('the page', () => {
 
   it('shows a drain that a budget blocks, and lets it be cancelled', async () => {
     const opened = await openSandbox(browser());
-    const name = await opened.provisions('1 large 4h');
-    await opened
-      .node(name)
-      .getByText(/Running · Deployment/)
-      .first()
-      .waitFor(long);
+    const name = await opened.provisionsBusy('1 large 4h');
     await opened.world.getByRole('switch', { name: 'PodDisruptionBudget blocks' }).click();
     await opened.says(`/burst drain ${name}`);
     const preview = opened.dialog('Drain worker');
@@ -227,12 +222,7 @@ describe('the page', () => {
 
   it('lets an admin force only with the box ticked and the name typed', async () => {
     const opened = await openSandbox(browser());
-    const name = await opened.provisions('1 large 4h');
-    await opened
-      .node(name)
-      .getByText(/Running · Deployment/)
-      .first()
-      .waitFor(long);
+    const name = await opened.provisionsBusy('1 large 4h');
     await opened.switchUser('Ada');
     await opened.says(`/burst destroy ${name}`);
     const form = opened.dialog('Destroy worker?');
@@ -240,7 +230,7 @@ describe('the page', () => {
     await force.check();
     await form.getByRole('textbox', { name: /type the name/ }).fill('another');
     await opened.shoot('force');
-    const submit = form.getByRole('button', { name: 'Drain, then destroy' });
+    const submit = form.getByRole('button', { name: 'Destroy with force' });
     await submit.click();
     await form.locator('[aria-invalid=true]').first().waitFor();
     await opened.node(name).waitFor();

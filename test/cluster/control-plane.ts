@@ -12,6 +12,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { certificateAuthority } from './certificates.ts';
 
 export type ControlPlane = {
   readonly url: string;
@@ -73,7 +74,7 @@ function readyz(url: string, token: string): Promise<boolean> {
   });
 }
 
-/** Starts everything; ready in about 5 to 15 seconds. */
+/** Starts everything; ready in about 5 to 15 seconds. Kubelets' certificates are signed as with kubeadm. */
 export async function startControlPlane(): Promise<ControlPlane> {
   const assets = assetsFolder();
   const folder = await mkdtemp(join(tmpdir(), 'burst-control-plane-'));
@@ -107,6 +108,9 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     await writeFile(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
     await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
+    const authority = certificateAuthority('burst-test');
+    await writeFile(join(folder, 'ca.crt'), authority.certificate);
+    await writeFile(join(folder, 'ca.key'), authority.key, { mode: 0o600 });
     const etcd = `http://127.0.0.1:${client}`;
     const etcdPeer = `http://127.0.0.1:${peer}`;
     const url = `https://127.0.0.1:${secure}`;
@@ -121,6 +125,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
         ...['--cert-dir', 'certs', '--service-account-issuer', 'https://kubernetes.default.svc'],
         ...['--service-account-key-file', 'sa.key', '--service-account-signing-key-file', 'sa.key'],
         ...['--token-auth-file', 'tokens.csv', '--authorization-mode', 'Node,RBAC', '--enable-bootstrap-token-auth'],
+        ...['--client-ca-file', 'ca.crt'],
         ...['--service-cluster-ip-range', '10.0.0.0/24', '--enable-admission-plugins', 'NodeRestriction'],
       ]);
       const deadline = performance.now() + READY_MS;
@@ -149,6 +154,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const own = ['--kubeconfig', kubeconfigPath];
     await start('kube-controller-manager', [
       ...[...own, '--service-account-private-key-file', 'sa.key', '--controllers=*'],
+      ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
       ...['--leader-elect=false', '--secure-port', '0'],
     ]);
     await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);

@@ -139,32 +139,7 @@ test('a worker joins, is listed and inspected, drained, destroyed; kubectl agree
   );
   expect(await kubectl('get', 'secrets', '-n', 'kube-system', '-o', 'name')).not.toContain('bootstrap-token');
 
-  await admin.createNamespace('shop');
-  await admin.call('POST', '/apis/apps/v1/namespaces/shop/deployments', {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web' },
-    spec: {
-      replicas: 4,
-      selector: { matchLabels: { app: 'web' } },
-      template: {
-        metadata: { labels: { app: 'web' } },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: 'kubernetes.io/hostname',
-              whenUnsatisfiable: 'ScheduleAnyway',
-              labelSelector: { matchLabels: { app: 'web' } },
-            },
-          ],
-          containers: [{ name: 'web', image: 'example.com/web', resources: { requests: { cpu: '100m' } } }],
-        },
-      },
-    },
-  });
-  await admin.createBudget('shop', 'web', { maxUnavailable: 1, selector: { matchLabels: { app: 'web' } } });
+  await admin.createShop('shop', 4, { maxUnavailable: 1 });
   await until('pods run on the worker', async () =>
     (await operations.details(name)).pods.some((pod) => pod.phase === 'Running'),
   );

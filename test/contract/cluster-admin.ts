@@ -140,6 +140,36 @@ export function createAdmin(server: { readonly url: string; readonly token: stri
         return status['observedGeneration'] !== undefined && counted(status);
       });
     },
+    /** A Deployment `web` spread over the nodes, and unless `budget` is undefined its budget of that many at once. */
+    async createShop(namespace: string, replicas: number, budget?: { readonly maxUnavailable: number }): Promise<void> {
+      const matchLabels = { app: 'web' };
+      await this.createNamespace(namespace);
+      await call('POST', `/apis/apps/v1/namespaces/${namespace}/deployments`, {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'web' },
+        spec: {
+          replicas,
+          selector: { matchLabels },
+          template: {
+            metadata: { labels: matchLabels },
+            spec: {
+              terminationGracePeriodSeconds: 1,
+              topologySpreadConstraints: [
+                {
+                  maxSkew: 1,
+                  topologyKey: 'kubernetes.io/hostname',
+                  whenUnsatisfiable: 'ScheduleAnyway',
+                  labelSelector: { matchLabels },
+                },
+              ],
+              containers: [{ name: 'web', image: 'example.com/web', resources: { requests: { cpu: '100m' } } }],
+            },
+          },
+        },
+      });
+      if (budget !== undefined) await this.createBudget(namespace, 'web', { ...budget, selector: { matchLabels } });
+    },
     async createDaemonSet(namespace: string, name: string): Promise<void> {
       const labels = { daemon: name };
       await call('POST', `/apis/apps/v1/namespaces/${namespace}/daemonsets`, {

@@ -216,10 +216,11 @@ describe('what the network sends', () => {
       '{"type":"event_callback"}',
       '{"type":"event_callback","event":{"type":"app_home_opened"}}',
     ];
-    await Promise.all([
+    const answers = await Promise.all([
       ...trash.map((body) => post(body)),
       ...events.map((body) => post(body, { type: 'application/json' })),
     ]);
+    expect(answers.filter((status) => status !== 200 && status !== 400)).toEqual([]);
     expect(await Promise.all([post(command), post(command)])).toEqual([200, 200]);
     await olga.ends(/to provision/);
     expect((await olga.messages()).filter((item) => item.text.includes('asked to provision'))).toHaveLength(1);

@@ -59,6 +59,24 @@ describe('burst', () => {
     expect(missing.err).toContain('nowhere.yaml');
   });
 
+  it('neither starts nor passes the check with a VM server that cannot hand over what its VMs need to join', async () => {
+    const world = await startWorld();
+    const proxmox = { profile: 'mcp-proxmox', settings: { template: 9000 } };
+    const env = { KUBECONFIG: join(world.folder, 'kubeconfig') };
+    writeFiles(world);
+    const path = write(world, { join: { method: 'kubeadm' }, mcp_servers: { proxmox } });
+    for (const command of ['start', 'check']) {
+      const ended = await burst([command, '--config', path], { env }).ended;
+      expect([command, ended.code]).toEqual([command, 1]);
+      expect(ended.err).toMatch(/profile mcp-proxmox has no way .* join\.method kubeadm .*join\.method to none/);
+    }
+    const { out } = await burst(
+      ['check', '--config', write(world, { join: { method: 'none' }, mcp_servers: { proxmox } })],
+      { env },
+    ).ended;
+    expect(out, 'the template joins by itself').toMatch(/^ok {3}database/m);
+  });
+
   it('start without a Slack that takes its token ends with 1 and a sentence', async () => {
     const world = await startWorld();
     const ended = await burst(['start', '--config', write(world, { slack: { bot_token: 'xoxb-wrong' } })], {
@@ -77,6 +95,8 @@ describe('burst', () => {
     const good = await burst(['check', '--config', path], { env }).ended;
     const lines = good.out.trim().split('\n');
     expect(lines.filter((line) => !/^ok {3}[^:]+: ./.test(line))).toEqual([]);
+    // the simulated API server has no admission policies
+    expect(good.out).toMatch(/second lock.*NOT in force/);
     for (const part of ['database', 'slack', 'cluster', 'vm server']) expect(good.out).toContain(part);
     expect(good.code).toBe(0);
 

@@ -36,7 +36,10 @@ function countingIds(): Ids {
 export type Harness = Awaited<ReturnType<typeof createHarness>>;
 
 /** `change` may alter the policies. */
-export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps) {
+export async function createHarness(
+  change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps,
+  limits: { readonly stepTimeoutMs?: number } = {},
+) {
   const clock = manualClock();
   const ids = countingIds();
   const faults = new Faults();
@@ -101,11 +104,13 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
     retryBaseMs: 1000,
     retryMaxMs: 30_000,
     pollMs: 1000,
+    ...limits,
   };
   let processes = 0;
   const boot = (): Engine =>
     createEngine({
       ...deps,
+      clusterName: deps.cluster.name,
       policy,
       definitions: runDefinitions(deps),
       owner: `process-${(processes += 1)}`,
@@ -115,8 +120,8 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
   let engine = boot();
   const operations = createOperations(deps);
   const reaper = createReaper({
-    store,
-    cluster: world.cluster,
+    store: deps.store,
+    cluster: deps.cluster,
     clock,
     vms: deps.vms,
     policy: {
@@ -155,7 +160,9 @@ export async function createHarness(change: (deps: ServiceDeps) => ServiceDeps =
           faults.dead = false;
           engine = boot();
         }
-        const live = (await real.liveRuns()).filter((run) => run.state !== 'stuck');
+        const live = (await deps.store.liveRuns()).filter(
+          (run) => run.state !== 'stuck' && run.cluster === deps.cluster.name,
+        );
         if (live.length === 0 || clock.now() > untilMs) return;
         const dueMs = Math.min(
           ...live.map((run) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BurstError } from '../../src/domain/errors.ts';
 import { createHarness, HOUR, MINUTE, olga } from './harness.ts';
 import type { Harness } from './harness.ts';
 import { node } from './world.ts';
@@ -189,5 +190,39 @@ describe('the sweep', () => {
     await h.reaper.tick();
     await h.settle();
     expect((await h.store.getWorker('main', name))?.state).toBe('active');
+  });
+});
+
+describe('bootstrap tokens', () => {
+  it('that landed after their run was undone are swept when they have expired', async () => {
+    const h = await createHarness();
+    const { operation, runs } = await h.operations.provision({
+      ...request('late'),
+      count: 1,
+      size: 'small',
+      ttlHours: 4,
+    });
+    const workerName = runs[0]?.workerName ?? '';
+    const record = { cluster: 'main', id: 'late22', workerName, uid: undefined, expiresAtMs: h.clock.now() + HOUR };
+    await h.store.saveToken(record);
+    await h.operations.cancel(operation.id, olga);
+    await h.settle();
+    // the call that made it was thought lost
+    h.world.tokens.set('late22', { uid: 'u', workerName });
+    h.world.tokens.set('theirs', { uid: 'v', workerName: 'another' });
+    await h.reaper.tick();
+    expect(h.world.tokens.has('late22')).toBe(true);
+    await h.clock.advance(HOUR + MINUTE);
+    await h.reaper.tick();
+    expect([...h.world.tokens.keys()]).toEqual(['theirs']);
+    expect(await h.store.listTokens({ cluster: 'main' })).toEqual([]);
+  });
+
+  it('are not needed, nor the facts that go with them, where nodes join otherwise', async () => {
+    const h = await createHarness((deps) => ({ ...deps, joinToken: { kind: 'static', token: 'of-k3s' } }));
+    h.world.cluster.joinFacts = () => Promise.reject(new BurstError('not_found', 'nothing is published'));
+    const [name = ''] = await provisioned(h);
+    expect((await h.store.getWorker('main', name))?.state).toBe('active');
+    expect(await h.store.listTokens({ cluster: 'main' })).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 /** An outside world in memory: a cluster and a VM provider with tasks, locks and late effects, and crashes on demand. */
 import { BurstError } from '../../src/domain/errors.ts';
 import type { BudgetFacts, NodeFacts, PodFacts } from '../../src/domain/worker.ts';
-import type { BootstrapToken, Cluster } from '../../src/ports/cluster.ts';
+import type { Cluster } from '../../src/ports/cluster.ts';
 import type { VmFacts, VmProvider } from '../../src/ports/vm-provider.ts';
 
 export class Crash extends Error {}
@@ -86,7 +86,7 @@ export class World {
   pods: PodFacts[] = [];
   budgets: BudgetFacts[] = [];
   readonly vms = new Map<string, Vm>();
-  readonly tokens = new Map<string, BootstrapToken>();
+  readonly tokens = new Map<string, { readonly uid: string; readonly workerName: string }>();
   readonly tasks = new Map<
     string,
     { state: 'running' | 'ok' | 'failed'; message: string; doneAtMs: number; effect: () => void }
@@ -297,19 +297,21 @@ export class World {
         this.nodes.delete(target.name);
         return 'deleted';
       }),
-    ensureBootstrapToken: (token) =>
-      this.faults.call('ensureBootstrapToken', () => {
-        this.tokens.set(token.id, { id: token.id, expiresAtMs: token.expiresAtMs, workerName: token.workerName });
-        return `${token.id}.${token.secret}`;
+    createBootstrapToken: (token) =>
+      this.faults.call('createBootstrapToken', () => {
+        if (this.tokens.has(token.id)) throw new BurstError('conflict', `token ${token.id} is there already`);
+        const uid = `uid-of-${token.id}`;
+        this.tokens.set(token.id, { uid, workerName: token.workerName });
+        return { token: `${token.id}.${token.secret}`, uid };
       }),
-    listBootstrapTokens: () => this.faults.call('listBootstrapTokens', () => [...this.tokens.values()]),
-    deleteBootstrapToken: (id) =>
+    deleteBootstrapToken: ({ id, uid }) =>
       this.faults.call('deleteBootstrapToken', () => {
-        this.tokens.delete(id);
+        if (uid === undefined || this.tokens.get(id)?.uid === uid) this.tokens.delete(id);
       }),
     joinFacts: () => this.faults.call('joinFacts', () => ({ endpoint: 'api:6443', caCertHash: 'sha256:00' })),
     holdLease: async () =>
       this.rival === undefined ? { held: true } : { held: false, holder: this.rival, untilMs: undefined },
     checkPermissions: async () => [],
+    secondLock: async () => 'unknown',
   };
 }

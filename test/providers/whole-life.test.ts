@@ -79,20 +79,7 @@ test('from /burst provision to the removal', async () => {
   expect(await kubectl('get', 'nodes', '-l', 'worker-type=burst', '-o', 'name')).toBe(`node/${machine.name}`);
   expect(await kubectl('get', 'node', machine.name, '-o', 'jsonpath={.metadata.annotations.worker-ttl}')).toMatch(/Z$/);
 
-  await admin.createNamespace('shop');
-  await admin.call('POST', '/apis/apps/v1/namespaces/shop/deployments', {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web' },
-    spec: {
-      replicas: 2,
-      selector: { matchLabels: { app: 'web' } },
-      template: {
-        metadata: { labels: { app: 'web' } },
-        spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'web', image: 'example.com/web' }] },
-      },
-    },
-  });
+  await admin.createShop('shop', 2);
   await until('the shop runs', async () => (await kubectl('get', 'pods', '-n', 'shop')).includes('Running'));
   expect(shown(await olga.asks(`/burst details ${machine.name}`))).toContain(String(machine.id));
 

@@ -2,8 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { loadConfig } from '../../src/config/index.ts';
+import { loadConfig, safetyPolicy, workerPolicy } from '../../src/config/index.ts';
 import { permissionsIn } from '../../src/kubernetes/index.ts';
+import { systemIds } from '../../src/system.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
@@ -43,7 +44,7 @@ const one = (kind: string, name = 'burst') => {
 describe('manifests/kubernetes', () => {
   it('are all named by the kustomization', () => {
     const files = readdirSync(new URL(FOLDER, root)).filter(
-      (file) => !['kustomization.yaml', 'secret.example.yaml'].includes(file),
+      (file) => !['kustomization.yaml', 'secret.example.yaml', 'components'].includes(file),
     );
     const named = [...kustomization.resources, ...kustomization.configMapGenerator.flatMap(({ files: list }) => list)];
     expect([...named].sort()).toEqual(files.sort());
@@ -66,12 +67,24 @@ describe('manifests/kubernetes', () => {
           ),
         ),
       );
-    const needed = permissionsIn('burst').map(
+    const needed = permissionsIn('burst', true).map(
       ({ verb, group = '', resource, subresource, namespace = '', name = '' }) =>
         `${verb} ${group}/${resource}${subresource === undefined ? '' : `/${subresource}`} ${namespace} ${name}`,
     );
     expect(granted.sort()).toEqual([...needed].sort());
     expect(granted.join()).not.toContain('*');
+  });
+
+  it('grant what is left out where nodes join without bootstrap tokens by Roles of their own', () => {
+    const others = permissionsIn('burst', false);
+    const dropped = permissionsIn('burst', true).filter(
+      (one) => !others.some((other) => JSON.stringify(other) === JSON.stringify(one)),
+    );
+    expect(dropped.map(({ verb, resource, namespace }) => `${verb} ${resource} ${namespace}`)).toEqual([
+      'create secrets kube-system',
+      'delete secrets kube-system',
+      'get configmaps kube-public',
+    ]);
   });
 
   it('bind each role to the service account', () => {
@@ -150,6 +163,64 @@ describe('manifests/kubernetes', () => {
     expect(config.monitoring).toEqual({ enabled: true, host: '0.0.0.0', port: container?.ports[0]?.containerPort });
     expect(config.slack.botToken).toBe('xoxb-replace-me');
     expect(config.database.path).toBe('/data/burst.sqlite');
+  });
+});
+
+describe('the admission policies', () => {
+  const policySchema = z.object({
+    spec: z.object({
+      failurePolicy: z.string(),
+      matchConditions: z.array(z.object({ expression: z.string() })),
+      variables: z.array(z.object({ name: z.string(), expression: z.string() })).default([]),
+    }),
+  });
+  const policy = (name: string) => policySchema.parse(one('ValidatingAdmissionPolicy', name)).spec;
+  const variable = (name: string, of: string): string =>
+    policy(name).variables.find((found) => found.name === of)?.expression ?? '';
+  /** A CEL literal of strings is one of YAML too. */
+  const literal = (name: string, of: string): unknown => parse(variable(name, of));
+  const config = loadConfig({
+    env: { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', PROXMOX_MCP_ENDPOINT: 'http://mcp/mcp' },
+    readFile: () => '{}',
+  });
+
+  it("say what the configuration's defaults say", () => {
+    const label = `${String(literal('burst-nodes', 'labelKey'))}=${String(literal('burst-nodes', 'labelValue'))}`;
+    expect(label).toBe(config.burstWorkers.workerLabel);
+    expect(literal('burst-nodes', 'ttlAnnotation')).toBe(config.burstWorkers.ttlAnnotation);
+    expect(literal('burst-nodes', 'protectedNames')).toEqual(
+      safetyPolicy(config).protectedPatterns.map(({ source }) => source),
+    );
+    const encoded = Buffer.from(config.join.tokenGroups.join(',')).toString('base64');
+    expect(literal('burst-bootstrap-tokens', 'groups')).toBe(encoded);
+    expect(literal('burst-nodes', 'permanentWorkers')).toBe(config.drain.permanentWorkers);
+    const [key, value] = config.burstWorkers.workerLabel.split('=');
+    expect(one('ValidatingAdmissionPolicyBinding', 'burst-pods')).toMatchObject({
+      spec: { paramRef: { selector: { matchExpressions: [{ key, operator: 'NotIn', values: [value] }] } } },
+    });
+  });
+
+  it('know the names that Burst gives', () => {
+    const pattern = new RegExp(String(literal('burst-nodes', 'workerName')));
+    const sizes = [...workerPolicy(config).sizes.keys()];
+    expect(sizes).toContain('xlarge');
+    for (const size of sizes)
+      expect(`${config.burstWorkers.namePrefix}-${size}-${systemIds({ now: () => 0 }).base32(5)}`).toMatch(pattern);
+    for (const name of ['worker-1', 'burst', 'burst-small', 'burst-small-abcde1', 'my-burst-small-abcde'])
+      expect(name).not.toMatch(pattern);
+  });
+
+  it('are for the service account, refuse when they fail, and are bound', () => {
+    const { name, namespace } = one('ServiceAccount')?.metadata ?? {};
+    for (const policyName of ['burst-nodes', 'burst-pods', 'burst-bootstrap-tokens']) {
+      expect(policy(policyName)).toMatchObject({
+        failurePolicy: 'Fail',
+        matchConditions: [{ expression: `request.userInfo.username == 'system:serviceaccount:${namespace}:${name}'` }],
+      });
+      expect(one('ValidatingAdmissionPolicyBinding', policyName)).toMatchObject({
+        spec: { policyName, validationActions: ['Deny'] },
+      });
+    }
   });
 });
 

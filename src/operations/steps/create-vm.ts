@@ -8,6 +8,7 @@ import { BURST_TAG } from '../deps.ts';
 import type { StepDeps } from '../deps.ts';
 import { foreignVm, identify } from './identity.ts';
 import { removeVm } from './remove-vm.ts';
+import { deleteTokens, tokenMaker } from './tokens.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 const HOUR_MS = 3_600_000;
@@ -60,34 +61,26 @@ async function vmSpec(deps: StepDeps, context: StepContext, join: VmSpec['join']
 
 const NO_JOIN: VmSpec['join'] = { userData: '', joinCommand: '', token: '' };
 
-async function joinToken(deps: StepDeps, context: StepContext): Promise<string> {
-  if (deps.joinToken.kind === 'static') return deps.joinToken.token;
-  const id = context.data.bootstrapTokenId ?? deps.ids.base32(6);
-  if (context.data.bootstrapTokenId === undefined)
-    await context.save({ bootstrapTokenId: id }, 'bootstrap token named');
-  return deps.cluster.ensureBootstrapToken(
-    {
-      id,
-      secret: deps.ids.base32(16),
-      workerName: context.run.workerName,
-      expiresAtMs: deps.clock.now() + deps.joinToken.ttlMs,
-    },
-    context.signal,
-  );
-}
-
-async function joinOf(deps: StepDeps, context: StepContext): Promise<VmSpec['join']> {
-  const { run } = context;
-  const token = await joinToken(deps, context);
-  const facts = await deps.cluster.joinFacts(context.signal);
-  const rendered = deps.renderJoin({
-    worker: run.workerName,
-    size: context.data.size ?? '',
-    endpoint: facts.endpoint,
-    token,
-    caCertHash: facts.caCertHash,
-  });
-  return { ...rendered, token };
+/** What the VM gets along to join; the token is made when it is asked for. */
+function joinMaker(deps: StepDeps): (context: StepContext) => Promise<VmSpec['join']> {
+  const bootstrapToken = tokenMaker(deps);
+  return async (context) => {
+    const { joinToken } = deps;
+    const token = joinToken.kind === 'static' ? joinToken.token : await bootstrapToken(context, joinToken.ttlMs);
+    const facts = await deps.cluster.joinFacts(context.signal).catch((error: unknown) => {
+      // k3s publishes none, and needs none: its own URL and token are in the configuration
+      if (joinToken.kind === 'static' && isBurstError(error, 'not_found')) return { endpoint: '', caCertHash: '' };
+      throw error;
+    });
+    const rendered = deps.renderJoin({
+      worker: context.run.workerName,
+      size: context.data.size ?? '',
+      endpoint: facts.endpoint,
+      token,
+      caCertHash: facts.caCertHash,
+    });
+    return { ...rendered, token };
+  };
 }
 
 export function reserveId(deps: StepDeps, reserve = idReserver(deps)): Step {
@@ -117,8 +110,7 @@ export function reserveId(deps: StepDeps, reserve = idReserver(deps)): Step {
       const node = await deps.cluster.getNode(context.run.workerName, context.signal);
       if (node !== undefined && node.createdAtMs + 60_000 >= context.run.createdAtMs)
         await deps.cluster.deleteNode(node, context.signal);
-      if (context.data.bootstrapTokenId !== undefined)
-        await deps.cluster.deleteBootstrapToken(context.data.bootstrapTokenId, context.signal);
+      await deleteTokens(deps, context);
       return { kind: 'done', text: node === undefined ? 'nothing left behind' : 'the node object was removed' };
     },
   };
@@ -181,6 +173,7 @@ export function cloneVm(deps: StepDeps, reserve = idReserver(deps)): Step {
 
 export function configureVm(deps: StepDeps): Step {
   const title = 'Sizing and tagging the VM';
+  const joinOf = joinMaker(deps);
   return {
     name: 'configure',
     title,
@@ -197,7 +190,7 @@ export function configureVm(deps: StepDeps): Step {
       const vm = await ownVm(deps, context);
       if (vm.lock !== undefined) return waitFor(deps, `${title}: the VM is locked (${vm.lock})`);
       const handle = await deps.vms.configure(
-        await vmSpec(deps, context, await joinOf(deps, context)),
+        await vmSpec(deps, context, await joinOf(context)),
         vm.host,
         context.signal,
       );

@@ -5,6 +5,7 @@ import { isReady } from '../../domain/views.ts';
 import type { NodeFacts } from '../../domain/worker.ts';
 import { BurstError } from '../../domain/errors.ts';
 import type { StepDeps } from '../deps.ts';
+import { deleteTokens } from './tokens.ts';
 
 /** RFC 3339 in UTC, whole seconds. */
 export const rfc3339 = (atMs: number): string =>
@@ -77,8 +78,7 @@ export function awaitReady(deps: StepDeps): Step {
     async run(context): Promise<StepResult> {
       const node = await ownNode(deps, context.run.workerName, context.signal);
       if (!isReady(node)) return { kind: 'wait', afterMs: Math.max(deps.pollMs, 1000), progress: title };
-      if (context.data.bootstrapTokenId !== undefined)
-        await deps.cluster.deleteBootstrapToken(context.data.bootstrapTokenId, context.signal);
+      await deleteTokens(deps, context);
       return { kind: 'done', text: 'Ready' };
     },
     undo: { none: 'the node object is removed after the VM' },

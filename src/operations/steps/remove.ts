@@ -6,6 +6,7 @@ import type { Step, StepContext, StepResult } from '../../engine/index.ts';
 import type { StepDeps } from '../deps.ts';
 import { foreignVm, identify, ownerTagOf } from './identity.ts';
 import { removeVm } from './remove-vm.ts';
+import { deleteTokens } from './tokens.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 /** Proves once more, from the API server, that this worker may go. @throws `safety_violation`, `not_drained`. */
@@ -127,10 +128,7 @@ export function closeWorker(deps: StepDeps): Step {
     title: 'Closing the books',
     timeoutMs: 60 * 60_000,
     async run(context): Promise<StepResult> {
-      const tokens = (await deps.cluster.listBootstrapTokens(context.signal)).filter(
-        (token) => token.workerName === context.run.workerName,
-      );
-      for (const token of tokens) await deps.cluster.deleteBootstrapToken(token.id, context.signal);
+      await deleteTokens(deps, context);
       return { kind: 'done', text: 'removed' };
     },
     undo: { none: 'after the pivot there is no way back' },

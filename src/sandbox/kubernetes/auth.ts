@@ -16,7 +16,7 @@ export type Ask = {
 export class Auth {
   readonly #store: Store;
   readonly #clock: SandboxClock;
-  readonly #adminToken: string;
+  #adminToken: string;
   /** Node names that a bootstrap user has made: it may look after these. */
   readonly #made = new Map<string, Set<string>>();
 
@@ -24,6 +24,11 @@ export class Auth {
     this.#store = store;
     this.#clock = clock;
     this.#adminToken = adminToken;
+  }
+
+  /** From now on the administrator has this token, and no other. */
+  setAdminToken(token: string): void {
+    this.#adminToken = token;
   }
 
   /** The user of an Authorization header. @throws ApiError 401. */

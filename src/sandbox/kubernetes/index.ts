@@ -45,6 +45,8 @@ export type KubernetesSimulatorOptions = {
 
 export type KubernetesTestHooks = {
   readonly adminToken: string;
+  /** Gives the administrator another token, as bound tokens of service accounts rotate; the one before is refused. */
+  rotateAdminToken(): string;
   /** `https://127.0.0.1:PORT`, the endpoint that the kubeconfig names. */
   readonly secureUrl: string;
   /** PEM of the certificate authority. */
@@ -105,7 +107,8 @@ export async function startKubernetesSimulator(
   const watches = new Watches(store, options.bookmarkMs ?? 60_000);
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease'])
     api.create(namespaces, undefined, { metadata: { name } });
-  const adminToken = randomBytes(16).toString('hex');
+  const newToken = (): string => randomBytes(16).toString('hex');
+  const adminToken = newToken();
   const auth = new Auth(store, clock, adminToken);
   const tls = selfSignedCertificate();
   let total = 0;
@@ -136,6 +139,11 @@ export async function startKubernetesSimulator(
     url: `http://127.0.0.1:${port}`,
     secureUrl,
     adminToken,
+    rotateAdminToken: () => {
+      const token = newToken();
+      auth.setAdminToken(token);
+      return token;
+    },
     caCertificate: tls.certificate,
     kubeconfig: kubeconfig(secureUrl, tls.certificate, adminToken),
     world: () => ({ nodes: [...store.values(nodes)].map((node) => worldNode(api, node as NodeObject)) }),

@@ -1,7 +1,7 @@
 /** How refusals and failures are told. */
 import { BurstError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
-import { MOST_TEXT, button, clamp, code, escape, foreign, section } from './text.ts';
+import { MOST_TEXT, button, clamp, code, codeOf, escape, foreign, section, sentence } from './text.ts';
 import type { Message } from './text.ts';
 
 /** A refusal by role; its hint is Slack markup of our own making (who has the role). */
@@ -11,6 +11,19 @@ export class AccessRefused extends BurstError {
     super('forbidden', message);
     this.markup = markup;
   }
+}
+/** The error with the cluster that it is of; a refusal by the safety rules keeps its first words. */
+export function errorIn(error: BurstError, cluster: string): BurstError {
+  const [before, after] = [`In ${cluster}: `, ` (${cluster})`];
+  if (error.code === 'invalid_input' || error.message.startsWith(before) || error.message.endsWith(after)) return error;
+  const message = error.code === 'safety_violation' ? `${error.message}${after}` : `${before}${error.message}`;
+  if (error instanceof AccessRefused) return new AccessRefused(message, error.markup);
+  return new BurstError(error.code, message, {
+    ...(error.left === undefined ? {} : { left: error.left }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    suggestions: error.suggestions,
+    cause: error,
+  });
 }
 const MOST_VALUE = 2000;
 const heads: Partial<Record<ErrorCode, string>> = {
@@ -30,12 +43,10 @@ const mistakes: ReadonlySet<ErrorCode> = new Set(['invalid_input', 'not_found', 
 export function errorMessage(error: BurstError, retryWith?: (suggestion: string) => string, typed?: string): Message {
   const head = heads[error.code] ?? ':x: That did not work.';
   const lines = [
-    `${head} ${escape(clamp(error.message, 1200))}`,
-    ...(error.left === undefined ? [] : [escape(clamp(error.left, 500))]),
+    `${head} ${sentence(clamp(error.message, 1200))}`,
+    ...(error.left === undefined ? [] : [sentence(clamp(error.left, 500))]),
     ...(error.hint === undefined ? [] : [`:bulb: ${escape(clamp(error.hint, 500))}`]),
-    ...(typed !== undefined && typed !== '' && mistakes.has(error.code)
-      ? [`You typed: \`${foreign(typed.replaceAll('`', "'"), 300)}\``]
-      : []),
+    ...(typed !== undefined && typed !== '' && mistakes.has(error.code) ? [`You typed: ${codeOf(typed, 300)}`] : []),
     ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),
   ];
   const meant = error.suggestions.slice(0, 5);

@@ -5,10 +5,13 @@ import type { Operation, Run } from '../../domain/operation.ts';
 import type { Role } from '../../domain/policy.ts';
 import type { WorkerView } from '../../domain/worker.ts';
 import type { Fleet } from '../../operations/types.ts';
+import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
+import { actingIn } from './clusters.ts';
 import { operationLine } from './operation.ts';
 import { button, code, context, count, deadline, escape, fit, foreign, mention, plain, section } from './text.ts';
 import type { Message } from './text.ts';
-import { fleetLine, statusText, workerMenu } from './workers.ts';
+import { fleetLine, fleetLines, statusText, workerMenu } from './workers.ts';
+import type { ClusterFleet } from './workers.ts';
 
 export type Listed = { readonly operation: Operation; readonly runs: readonly Run[] };
 export type HomeFacts = { readonly userId: string; readonly channels: readonly string[] } & (
@@ -19,6 +22,7 @@ export type HomeFacts = { readonly userId: string; readonly channels: readonly s
 const MOST_OWN = 40;
 const MOST_OTHERS = 30;
 const MOST_RUNNING = 10;
+const MOST_PROVISIONS = 5;
 
 const buttons = {
   provision: button('Provision', 'burst:panel:provision', 'provision', { style: 'primary' }),
@@ -37,6 +41,32 @@ export function panelMessage(fleet: Fleet, userId: string, nowMs: number): Messa
       : `Yours that expires next: ${code(next.name)}, ${deadline(next.expiresAtMs, nowMs)}.`;
   const text = `${fleetLine(fleet)}\n${yours}`;
   return { text, blocks: [section(text), actions(buttons.provision, buttons.list, buttons.ops, buttons.help)] };
+}
+
+/** The panel where there are several clusters: a line for each, and buttons for each. */
+export function panelOfAll(fleets: readonly ClusterFleet[], userId: string, nowMs: number): Message {
+  const [next] = fleets
+    .flatMap(({ fleet }) => ownOf(fleet, userId))
+    .sort((a, b) => (a.expiresAtMs ?? Infinity) - (b.expiresAtMs ?? Infinity));
+  const yours =
+    next?.expiresAtMs === undefined
+      ? 'You have no burst worker.'
+      : `Yours that expires next: ${code(next.name)} on ${escape(next.cluster)}, ${deadline(next.expiresAtMs, nowMs)}.`;
+  const text = `${fleetLines(fleets).trim()}\n${yours}`;
+  const provisions = fleets
+    .slice(0, MOST_PROVISIONS)
+    .flatMap(({ cluster }) =>
+      actingIn([actions({ ...buttons.provision, text: plain(`Provision on ${cluster}`) })], cluster),
+    );
+  return {
+    text,
+    blocks: [
+      section(text),
+      ...provisions,
+      ...actingIn([actions(buttons.list, buttons.ops)], ALL_CLUSTERS),
+      actions(buttons.help),
+    ],
+  };
 }
 
 const burstOf = (fleet: Fleet): WorkerView[] =>
@@ -100,6 +130,26 @@ export function homeView(facts: HomeFacts, nowMs: number): HomeView {
         120_000,
       ),
       context('`/burst help` says what can be done.'),
+    ],
+  };
+}
+
+/** What one person sees of each of several clusters, one after the other, each with its share of the room. */
+export function homeOfAll(
+  each: readonly { readonly cluster: string; readonly facts: HomeFacts }[],
+  nowMs: number,
+): HomeView {
+  const head: KnownBlock = { type: 'header', text: plain('Burst workers', 150) };
+  const share = Math.floor(98 / Math.max(1, each.length));
+  return {
+    type: 'home',
+    blocks: [
+      head,
+      ...each.flatMap(({ cluster, facts }) => {
+        const [, ...own] = homeView(facts, nowMs).blocks;
+        const title: KnownBlock = { type: 'header', text: plain(cluster, 150) };
+        return [title, ...actingIn(fit(own as KnownBlock[], share - 1, 200_000 / each.length), cluster)];
+      }),
     ],
   };
 }

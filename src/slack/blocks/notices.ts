@@ -1,6 +1,6 @@
 /** Notices about deadlines and surprises. Pure: facts in, message out. */
 import type { Notice } from '../../ports/store.ts';
-import { button, code, deadline, foreign, mention, names, section } from './text.ts';
+import { MOST_TEXT, button, clamp, code, deadline, foreign, mention, names, section } from './text.ts';
 import type { Message } from './text.ts';
 
 /** The warning before a deadline, which mentions the owner. */
@@ -13,7 +13,7 @@ export function warningMessage(
   const text = `:alarm_clock: ${whom === '' ? '' : `${whom}: `}${names(notice.workers, 20)} will be drained and removed ${deadline(notice.deadlineMs, nowMs)}. Extend, or let go.`;
   const value = JSON.stringify({ workers: notice.workers.slice(0, 20), deadlineMs: notice.deadlineMs });
   return {
-    text,
+    text: clamp(text, MOST_TEXT),
     blocks: [
       section(text),
       {
@@ -35,5 +35,5 @@ export function alertMessage(notice: Extract<Notice, { kind: 'alert' }>): Messag
     ...(notice.operationId === undefined ? [] : [`operation ${code(notice.operationId)}`]),
   ];
   const text = `:rotating_light: ${foreign(notice.text, 2000)}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
-  return { text, blocks: [section(text)] };
+  return { text: clamp(text, MOST_TEXT), blocks: [section(text)] };
 }

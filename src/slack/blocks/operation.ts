@@ -2,6 +2,7 @@
 import type { Button, KnownBlock, PlanBlock, TaskCardBlock } from '@slack/types';
 import type { Operation, OperationParams, Run, RunState } from '../../domain/operation.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
+import { actingIn } from './clusters.ts';
 import { livedText } from './thread.ts';
 import type { OperationFacts } from './thread.ts';
 import {
@@ -269,9 +270,13 @@ export function operationLine({
 /** Operations in a list, for `/burst ops`. */
 export function operationsMessage(
   items: readonly { readonly operation: Operation; readonly runs: readonly Run[] }[],
+  /** The cluster to be named with each; without it none is. */
+  clusterOf?: (operation: Operation) => string,
 ): Message {
   if (items.length === 0) return { text: 'No operation yet. `/burst provision` asks for workers.' };
-  const lines = items.map(operationLine);
+  const lines = items.map((item) =>
+    clusterOf === undefined ? operationLine(item) : `*${foreign(clusterOf(item.operation))}* · ${operationLine(item)}`,
+  );
   return {
     text: clamp(lines.join('\n'), 3500),
     blocks: [
@@ -279,10 +284,9 @@ export function operationsMessage(
       ...fit(
         items.flatMap(({ operation, runs }, index): KnownBlock[] => {
           const elements = buttonsOf(operation, runs).slice(0, 2);
-          return [
-            section(lines[index] ?? ''),
-            ...(elements.length === 0 ? [] : [{ type: 'actions' as const, elements }]),
-          ];
+          const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
+          const acting = clusterOf === undefined ? actions : actingIn(actions, clusterOf(operation));
+          return [section(lines[index] ?? ''), ...acting];
         }),
         48,
         11_000,

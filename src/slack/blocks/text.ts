@@ -40,10 +40,28 @@ export function clamp(text: string, max: number): string {
   return `${cut}…`;
 }
 
-/** Foreign text in a sentence: clamped, on one line, escaped. */
-export const foreign = (text: string, max = 200): string => escape(clamp(text.replace(/\s+/g, ' ').trim(), max)) || '–';
-/** Foreign text as code; backticks would end it. */
-export const code = (text: string): string => `\`${foreign(text.replaceAll('`', "'"), 80)}\``;
+/**
+ * Escapes and keeps Slack from formatting: `*`, `_`, `~` where they could begin or end something, backticks, `>` at the start.
+ * Slack has no escape for these. The fallback of a date whose format it does not know is shown as it is, and copied as it
+ * is; `>` at the start is kept from quoting by a soft hyphen.
+ */
+export const literal = (text: string): string =>
+  escape(text)
+    .replace(/(?<![\p{L}\p{N}])[*_~]+|[*_~]+(?![\p{L}\p{N}])|`/gu, (marks) => `<!date^00000000^{_}|${marks}>`)
+    .replace(/^&gt;/, '\u00AD&gt;');
+/** A sentence of ours with foreign text in it: as `literal`, but what stands between backticks is code. */
+export const sentence = (text: string): string =>
+  text
+    .split(/(`[^`\n]+`)/)
+    .map((part, index) => (index % 2 === 1 ? escape(part) : literal(part)))
+    .join('');
+const oneLine = (text: string, max: number): string => clamp(text.replace(/\s+/g, ' ').trim(), max);
+/** Foreign text in a sentence: clamped, on one line, shown as it was typed. */
+export const foreign = (text: string, max = 200): string => literal(oneLine(text, max)) || '–';
+/** Foreign text as code of at most `max` characters; backticks would end it, and nothing else is formatted there. */
+export const codeOf = (text: string, max: number): string =>
+  `\`${escape(oneLine(text.replaceAll('`', "'"), max)) || '–'}\``;
+export const code = (text: string): string => codeOf(text, 80);
 export const plain = (text: string, max = 75): PlainTextElement => ({
   type: 'plain_text',
   text: clamp(text === '' ? '–' : text, max),

@@ -1,4 +1,5 @@
 /** The details of an ended operation, told once in its thread. Pure: facts in, message out. */
+import { stepTitle } from '../../domain/steps.ts';
 import type { Operation, Run } from '../../domain/operation.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
 import { code, count, deadline, fit, foreign, section } from './text.ts';
@@ -71,7 +72,7 @@ function runText(operation: Operation, run: Run, facts: RunFacts, nowMs: number)
     const undone = (facts.undone ?? []).slice(0, 10).map((line) => `\n• ${foreign(line, 200)}`);
     return `:x: ${code(run.workerName)}${took}: ${why}${hint}\n${undone.length === 0 ? 'Nothing had to be cleaned up.' : `Cleaned up:${undone.join('')}`}`;
   }
-  return `:rotating_light: ${code(run.workerName)}: ${why}${hint} It stopped at ${code(run.step)}${vm === '' ? '' : `, with ${vm}`}; a person has to look.`;
+  return `:rotating_light: ${code(run.workerName)}: ${why}${hint} It stopped at “${foreign(stepTitle(run.step))}”${vm === '' ? '' : `, with ${vm}`}; a person has to look.`;
 }
 
 /** Worker by worker: what was made, moved or removed, and what a failure left. */

@@ -1,5 +1,5 @@
 /** Modals. Pure: data in, view out; what a submit needs travels in private_metadata, at most 3,000 characters. */
-import type { KnownBlock, ModalView } from '@slack/types';
+import type { KnownBlock, ModalView, PlainTextElement } from '@slack/types';
 import type { DrainPreview } from '../../domain/drain-plan.ts';
 import type { WorkerPolicy } from '../../domain/policy.ts';
 import type { DestroyPreview } from '../../operations/types.ts';
@@ -107,12 +107,16 @@ export function destroyView(
     type: 'modal',
     callback_id: CALLBACKS.destroy,
     title: title(previews.length === 1 ? 'Destroy worker?' : 'Destroy workers?'),
-    submit: plain(drained ? 'Destroy' : 'Drain, then destroy', 24),
+    submit: destroySubmit(drained, false),
     close: plain('Keep', 24),
     private_metadata: JSON.stringify({ ...metadata, drainFirst: !drained }),
     blocks,
   };
 }
+
+/** What the confirmation's button says that it does. */
+export const destroySubmit = (drained: boolean, force: boolean): PlainTextElement =>
+  plain(force ? 'Destroy with force' : drained ? 'Destroy' : 'Drain, then destroy', 24);
 
 function forceBlocks({ drain }: DestroyPreview): KnownBlock[] {
   const lost = drain.evict.length + drain.errors.length;
@@ -122,6 +126,7 @@ function forceBlocks({ drain }: DestroyPreview): KnownBlock[] {
       type: 'input',
       block_id: 'force',
       optional: true,
+      dispatch_action: true,
       label: plain('Force (admins only)'),
       hint: plain(
         `Deletes ${count(lost, 'pod')} past every PodDisruptionBudget. What they keep on this worker is lost.`,

@@ -21,6 +21,9 @@ import {
   sizeOf,
   utc,
 } from './text.ts';
+import { menuValue } from './menu.ts';
+import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
+import { actingIn, actionIn } from './clusters.ts';
 import type { Message } from './text.ts';
 
 const PAGE = 10;
@@ -72,7 +75,6 @@ function ownerCell(owner: string | undefined): RichTextBlock | { type: 'raw_text
     : raw(owner ?? '–');
 }
 
-const MOST_VALUE = 150;
 function verbsOf(worker: WorkerView, mayAct: boolean): PlainTextOption[] {
   const verbs: readonly (readonly [string, string])[] = mayAct
     ? [
@@ -82,13 +84,9 @@ function verbsOf(worker: WorkerView, mayAct: boolean): PlainTextOption[] {
         ['Destroy…', 'destroy'],
       ]
     : [['Details', 'details']];
-  // A value that Slack would not take whole would name another worker.
-  return verbs.flatMap(([text, verb]) => {
-    const value = `${verb}|${worker.name}`;
-    return value.length > MOST_VALUE ? [] : [option(text, value)];
-  });
+  return verbs.map(([text, verb]) => option(text, menuValue(verb, worker.name)));
 }
-/** The menu of one burst worker for its line; values are `verb|name`. */
+/** The menu of one burst worker for its line; values as `menuValue` makes them. */
 export function workerMenu(worker: WorkerView, mayAct: boolean): Overflow | undefined {
   const options = verbsOf(worker, mayAct);
   return options.length === 0 ? undefined : { type: 'overflow', action_id: 'burst:worker', options };
@@ -106,20 +104,60 @@ function actOn(workers: readonly WorkerView[]): StaticSelect | undefined {
   return { type: 'static_select', action_id: 'burst:worker', placeholder: plain('Act on…'), option_groups: groups };
 }
 
+export type ClusterFleet = { readonly cluster: string; readonly fleet: Fleet };
+
 /** One page of the list. `words` is the filter as typed, kept in the paging buttons. */
-export function listMessage(fleet: Fleet, words: string, page: number, nowMs: number): Message {
-  const pages = Math.max(1, Math.ceil(fleet.workers.length / PAGE));
+export const listMessage = (fleet: Fleet, words: string, page: number, nowMs: number): Message =>
+  pageOf(fleet.workers, fleetLine(fleet), words, page, nowMs, undefined);
+
+/** One page of the list of several clusters, each worker with its cluster. */
+export const listAllMessage = (fleets: readonly ClusterFleet[], words: string, page: number, nowMs: number): Message =>
+  pageOf(
+    fleets.flatMap(({ fleet }) => fleet.workers),
+    fleetLines(fleets),
+    words,
+    page,
+    nowMs,
+    ALL_CLUSTERS,
+  );
+
+/** A line for each cluster. */
+export const fleetLines = (fleets: readonly ClusterFleet[]): string =>
+  fleets.map(({ cluster, fleet }) => `\n*${foreign(cluster)}*: ${fleetLine(fleet)}`).join('');
+
+/** @param mark what the paging is for when the workers are of several clusters. */
+function pageOf(
+  workers: readonly WorkerView[],
+  about: string,
+  words: string,
+  page: number,
+  nowMs: number,
+  mark: string | undefined,
+): Message {
+  const several = mark !== undefined;
+  const pages = Math.max(1, Math.ceil(workers.length / PAGE));
   const at = Math.min(Math.max(0, page), pages - 1);
-  const shown = fleet.workers.slice(at * PAGE, at * PAGE + PAGE);
-  const head = `*Workers*${words === '' ? '' : ` (${foreign(words)})`}: ${count(fleet.workers.length, 'worker')}${pages > 1 ? `, page ${at + 1} of ${pages}` : ''}. ${fleetLine(fleet)}`;
+  const shown = workers.slice(at * PAGE, at * PAGE + PAGE);
+  const head = `*Workers*${words === '' ? '' : ` (${foreign(words)})`}: ${count(workers.length, 'worker')}${pages > 1 ? `, page ${at + 1} of ${pages}` : ''}. ${about}`;
   const line = (worker: WorkerView): string =>
-    `${code(worker.name)} ${worker.type}, ${statusText[worker.status]}, CPU ${cpu(worker.requested)} of ${cpu(worker.allocatable)}, memory ${memory(worker.requested)} of ${memory(worker.allocatable)} GiB, pods ${worker.requested.pods} of ${worker.allocatable.pods}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
+    `${code(worker.name)}${several ? ` on ${foreign(worker.cluster)},` : ''} ${worker.type}, ${statusText[worker.status]}, CPU ${cpu(worker.requested)} of ${cpu(worker.allocatable)}, memory ${memory(worker.requested)} of ${memory(worker.allocatable)} GiB, pods ${worker.requested.pods} of ${worker.allocatable.pods}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
   const text = clamp([head, ...shown.map(line)].join('\n'), MOST_TEXT);
   const table: TableBlock = {
     type: 'table',
     rows: [
-      ['Worker', 'Type', 'Status', 'CPU', 'Memory GiB', 'Pods', 'Time left', 'Owner'].map(raw),
+      [
+        ...(several ? ['Cluster'] : []),
+        'Worker',
+        'Type',
+        'Status',
+        'CPU',
+        'Memory GiB',
+        'Pods',
+        'Time left',
+        'Owner',
+      ].map(raw),
       ...shown.map((worker) => [
+        ...(several ? [raw(worker.cluster)] : []),
         raw(worker.name),
         raw(worker.size === undefined ? worker.type : `${worker.type}, ${worker.size}`),
         raw(
@@ -133,18 +171,30 @@ export function listMessage(fleet: Fleet, words: string, page: number, nowMs: nu
       ]),
     ],
   };
-  const menu = actOn(shown);
+  const menus = several ? menusOf(shown) : [actOn(shown)].filter((menu) => menu !== undefined);
   const value = (to: number): string => JSON.stringify({ page: to, words: words.slice(0, 200) });
   const paging = [
     ...(at > 0 ? [button('◀ Previous', 'burst:list:previous', value(at - 1))] : []),
     ...(at < pages - 1 ? [button('Next ▶', 'burst:list:next', value(at + 1))] : []),
     button('Refresh', 'burst:list:refresh', value(at)),
   ];
-  const withMenu: KnownBlock = { type: 'actions', elements: [...paging, ...(menu === undefined ? [] : [menu])] };
+  const withMenu: KnownBlock = { type: 'actions', elements: [...paging, ...menus] };
   const foot: KnownBlock = sizeOf([withMenu]) > MOST_BLOCKS / 2 ? { type: 'actions', elements: paging } : withMenu;
   const none = section('No worker matches.');
   const sections = [section(head), ...(shown.length === 0 ? [none] : shown.map((worker) => section(line(worker))))];
   const plainer = [...fit(sections, 45, MOST_BLOCKS - sizeOf([foot]) - 200), foot];
   const rich = [section(head), shown.length === 0 ? none : table, foot];
-  return { text, blocks: sizeOf(rich) > MOST_BLOCKS ? plainer : rich, fallback: plainer };
+  const message = { text, blocks: sizeOf(rich) > MOST_BLOCKS ? plainer : rich, fallback: plainer };
+  if (mark === undefined) return message;
+  return { text, blocks: actingIn(message.blocks, mark), fallback: actingIn(plainer, mark) };
+}
+
+/** A menu for each cluster's workers, which acts there. */
+function menusOf(workers: readonly WorkerView[]): StaticSelect[] {
+  return [...new Set(workers.map(({ cluster }) => cluster))].flatMap((cluster) => {
+    const menu = actOn(workers.filter((worker) => worker.cluster === cluster));
+    if (menu === undefined) return [];
+    const placeholder = plain(`Act on… (${cluster})`);
+    return [{ ...menu, placeholder, action_id: actionIn(menu.action_id ?? '', cluster) }];
+  });
 }

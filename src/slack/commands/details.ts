@@ -28,6 +28,7 @@ export const details: Command = {
   usage: '/burst details NAME',
   examples: ['/burst details burst-medium-abcde', '/burst details abcde'],
   role: 'viewer',
+  workers: (words) => namesOf(words).slice(0, 1),
   async run(words, call, services) {
     const names = await resolveNames(
       namesOf(words).slice(0, 1),

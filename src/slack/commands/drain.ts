@@ -30,6 +30,7 @@ export const drain: Command = {
   usage: '/burst drain NAME…',
   examples: ['/burst drain burst-medium-abcde'],
   role: undefined,
+  workers: namesOf,
   async run(words, call, services) {
     const names = namesOf(words);
     if (names.length === 0) await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');

@@ -33,6 +33,10 @@ export const extend: Command = {
   usage: '/burst extend NAME… [12h]',
   examples: [EXAMPLE, '/burst extend abcde 2d', '/burst extend abcde 1d 12h'],
   role: 'operator',
+  workers(words) {
+    const parsed = parseNamesAndHours(words);
+    return parsed.ok ? parsed.value.names : [];
+  },
   async run(words, call, services) {
     const parsed = parseNamesAndHours(words);
     if (!parsed.ok)

@@ -2,6 +2,7 @@ import { BurstError } from '../../domain/errors.ts';
 import { nearest } from '../nearest.ts';
 import { code, section } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
+import type { Clusters } from '../call.ts';
 import type { Command } from './types.ts';
 
 /** Makes `help` from the registry it belongs to. */
@@ -10,9 +11,12 @@ export function helpOf(commands: () => readonly Command[]): Command {
     const text = `*${command.usage}*: ${command.summary}\nExamples:\n${command.examples.map((line) => `• \`${line}\``).join('\n')}`;
     return { text, blocks: [section(text)] };
   };
-  const all = (note = ''): Message => {
+  const all = (clusters: Clusters, note = ''): Message => {
     const lines = commands().map((command) => `• \`${command.usage}\` ${command.summary}`);
-    const text = `${note === '' ? '' : `${note}\n`}*Burst lends this cluster temporary workers*\n${lines.join('\n')}\nNames may be shortened to a unique part; lifetimes are \`24h\`, \`2d\`.`;
+    const which = clusters.several
+      ? `\nClusters: ${clusters.names.join(', ')}; \`on NAME\` says in which (\`list\` and \`ops\` take \`on all\`).`
+      : '';
+    const text = `${note === '' ? '' : `${note}\n`}*Burst lends ${clusters.several ? 'these clusters' : 'this cluster'} temporary workers*\n${lines.join('\n')}\nNames may be shortened to a unique part; lifetimes are \`24h\`, \`2d\`.${which}`;
     return { text, blocks: [section(text)] };
   };
   return {
@@ -22,19 +26,20 @@ export function helpOf(commands: () => readonly Command[]): Command {
     usage: '/burst help [command]',
     examples: ['/burst help', '/burst help provision'],
     role: undefined,
-    async run(words, call) {
+    anywhere: true,
+    async run(words, call, { clusters }) {
       const name = words.toLowerCase().trim();
       const found =
         name === ''
           ? undefined
           : commands().find((command) => command.name === name || command.aliases?.includes(name));
-      if (found !== undefined || name === '') return call.reply(found === undefined ? all() : one(found));
+      if (found !== undefined || name === '') return call.reply(found === undefined ? all(clusters) : one(found));
       const known = commands().map((command) => command.name);
       const near = nearest(
         name,
         known.filter((word) => word !== ''),
       );
-      if (near === undefined) return call.reply(all(`There is no command ${code(name)}.`));
+      if (near === undefined) return call.reply(all(clusters, `There is no command ${code(name)}.`));
       throw new BurstError('invalid_input', `There is no command ${name.slice(0, 60)}.`, {
         hint: '/burst help lists them.',
         suggestions: [near],

@@ -9,6 +9,7 @@ import { messageView, noteView } from '../blocks/views.ts';
 import { openLoading, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
 import { provisionTyped, readForm } from '../forms.ts';
+import { shownIn } from '../blocks/clusters.ts';
 import { nearest } from '../nearest.ts';
 import type { Command } from './types.ts';
 
@@ -44,16 +45,17 @@ export async function refreshProvision(
     readonly metadata: string;
     readonly values: unknown;
   },
-  services: Services,
+  { clusters }: Services,
 ): Promise<void> {
   const form = readForm(open.metadata, open.values);
   if (form === undefined) return;
+  const services = clusters.of(form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name);
   const fleet = await services.operations.fleet().catch(() => undefined);
   const { channelId } = form.metadata;
   const metadata = channelId === undefined ? {} : { channelId };
   await services.clients.reply.views.update({
     view_id: open.viewId,
-    view: provisionView(services.workers, fleet, metadata, provisionTyped(form)),
+    view: shownIn(provisionView(services.workers, fleet, metadata, provisionTyped(form)), services),
     ...(open.hash === undefined ? {} : { hash: open.hash }),
   });
 }
@@ -65,6 +67,10 @@ export const provision: Command = {
   usage: '/burst provision [count] [size] [lifetime] [reason]',
   examples: ['/burst provision', '/burst provision 3 medium 24h load test', '/burst provision large 2d'],
   role: undefined,
+  isFree(before, services) {
+    const parsed = parseProvision(before, [...services.workers.sizes.keys()], nearest);
+    return parsed.ok && parsed.value.reason !== undefined;
+  },
   async run(words, call, services) {
     if (words === '') return openProvision(call, services);
     await services.gate.require(call, 'operator', 'provision');

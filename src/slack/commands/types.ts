@@ -8,6 +8,16 @@ export type Command = {
   readonly summary: string;
   readonly usage: string;
   readonly examples: readonly string[];
+  /** Of a command that ends in free text: whether these words end in it already. */
+  readonly isFree?: (before: string, services: Services) => boolean;
+  /** Of a command on workers: the names among its words; they say in which of several clusters it runs. */
+  readonly workers?: (words: string) => readonly string[];
+  /** Of a command that can look at several clusters at once (`on all`). */
+  readonly runAll?: (words: string, call: Call, all: readonly Services[]) => Promise<void>;
+  /** It is the same in every cluster: its answer names none. */
+  readonly anywhere?: true;
+  /** It looks at all clusters when none is named. */
+  readonly allByDefault?: true;
   /** What is needed to run it at all; undefined: nothing. */
   readonly role: Role | undefined;
   run(words: string, call: Call, services: Services): Promise<void>;

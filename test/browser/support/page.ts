@@ -41,6 +41,8 @@ export type Opened = {
   says(text: string): Promise<void>;
   /** Asks for one worker in words; answers its name once it is Ready. */
   provisions(words: string): Promise<string>;
+  /** As `provisions`; answers once pods that a drain would move run on it. */
+  provisionsBusy(words: string): Promise<string>;
   /** The last message that has all these texts, once there is one. */
   message(...texts: (string | RegExp)[]): Locator;
   dialog(name?: string | RegExp): Locator;
@@ -95,18 +97,26 @@ export async function openPage(browser: Browser, url: string, options: OpenOptio
     texts.reduce((found, hasText) => found.filter({ hasText }), log.getByRole('article')).last();
   const world = page.getByRole('complementary', { name: 'Outside world' });
   const section = (name: string): Locator => world.getByRole('region', { name });
+  const node: Opened['node'] = (hasText) => section('Kubernetes nodes').locator('.nodes > li').filter({ hasText });
+  const provisions: Opened['provisions'] = async (words) => {
+    await says(`/burst provision ${words}`);
+    const done = message(/asked to provision/, '1 of 1 ready');
+    await done.waitFor({ timeout: OPERATION_MS });
+    const name = /burst-[a-z]+-[a-z0-9]+/.exec(await done.innerText())?.[0];
+    if (name === undefined) throw new Error('the finished message names no worker');
+    return name;
+  };
   return {
     page,
     composer,
     log,
     world,
     says,
-    async provisions(words) {
-      await says(`/burst provision ${words}`);
-      const done = message(/asked to provision/, '1 of 1 ready');
-      await done.waitFor({ timeout: OPERATION_MS });
-      const name = /burst-[a-z]+-[a-z0-9]+/.exec(await done.innerText())?.[0];
-      if (name === undefined) throw new Error('the finished message names no worker');
+    provisions,
+    async provisionsBusy(words) {
+      const name = await provisions(words);
+      const pod = node(name).getByText(/Running · Deployment/);
+      await pod.first().waitFor({ timeout: OPERATION_MS });
       return name;
     },
     message,
@@ -116,7 +126,7 @@ export async function openPage(browser: Browser, url: string, options: OpenOptio
       await dialog.getByRole('button', { name: 'Close', exact: true }).click();
       await dialog.waitFor({ state: 'detached' });
     },
-    node: (hasText) => section('Kubernetes nodes').locator('.nodes > li').filter({ hasText }),
+    node,
     vm: (hasText) => section('Proxmox VMs').getByRole('listitem').filter({ hasText }),
     async shoot(name) {
       await page.screenshot({ path: join(artefacts, `${name}.png`), animations: 'disabled' });

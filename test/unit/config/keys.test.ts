@@ -26,6 +26,8 @@ type Case = {
   readonly expected: unknown;
   /** What it reads without the key. */
   readonly before: unknown;
+  /** What else must be in the file for the key to mean anything. */
+  readonly base?: string;
 };
 
 const NO_ENDPOINT = { ...ENV, PROXMOX_MCP_ENDPOINT: undefined };
@@ -40,12 +42,13 @@ const key = (
   read: Case['read'],
   before: unknown,
   expected: unknown,
-  more: Partial<Pick<Case, 'yaml' | 'env' | 'files'>> = {},
+  more: Partial<Pick<Case, 'yaml' | 'env' | 'files' | 'base'>> = {},
 ): [string, Case] => [
   path,
   { yaml: nested(path, value) + (more.yaml ?? ''), read, before, expected, ...optional(more) },
 ];
-const optional = ({ env, files }: Partial<Pick<Case, 'env' | 'files'>>) => ({
+const optional = ({ env, files, base }: Partial<Pick<Case, 'env' | 'files' | 'base'>>) => ({
+  ...(base === undefined ? {} : { base }),
   ...(env === undefined ? {} : { env }),
   ...(files === undefined ? {} : { files }),
 });
@@ -53,6 +56,16 @@ const proxmox = (config: Config) => config.mcpServers.proxmox;
 const NONE = Symbol('refused');
 
 const CASES: readonly [string, Case][] = [
+  key(
+    'clusters',
+    '{east: {kubernetes: {context: e}}, west: {kubernetes: {context: w}}}',
+    (c) => c.clusters.map(({ kubernetes }) => kubernetes.name),
+    ['main'],
+    ['east', 'west'],
+  ),
+  key('default_cluster', 'west', (c) => c.defaultCluster, 'east', 'west', {
+    base: 'clusters: {east: {kubernetes: {context: e}}, west: {kubernetes: {context: w}}}\n',
+  }),
   key('kubernetes.name', 'east', (c) => c.kubernetes.name, 'main', 'east'),
   key('kubernetes.context', 'east', (c) => c.kubernetes.context, undefined, 'east'),
   key('kubernetes.namespace', 'other', (c) => c.kubernetes.namespace, 'kube-system', 'other'),
@@ -256,8 +269,9 @@ const readOrRefused = (yaml: string, { read, env, files }: Case): unknown => {
 
 describe('every key has an effect', () => {
   it.each(CASES)('%s', (_path, example) => {
-    expect(readOrRefused('', example)).toEqual(example.before);
-    expect(readOrRefused(example.yaml, example)).toEqual(example.expected);
+    const base = example.base ?? '';
+    expect(readOrRefused(base, example)).toEqual(example.before);
+    expect(readOrRefused(base + example.yaml, example)).toEqual(example.expected);
     expect(example.expected).not.toEqual(example.before);
   });
 

@@ -1,19 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isLive, operationState, transition } from '../../../src/domain/operation.ts';
+import { RUN_EVENTS, isLive, operationState, transition } from '../../../src/domain/operation.ts';
 import type { RunEvent, RunState } from '../../../src/domain/operation.ts';
 
 const states: readonly RunState[] = ['running', 'undoing', 'succeeded', 'undone', 'stuck'];
-const events: readonly RunEvent[] = [
-  'step_done',
-  'all_done',
-  'step_failed',
-  'cancelled',
-  'undo_done',
-  'undo_failed',
-  'gave_up',
-  'retried',
-];
 
 /** Every legal transition; what is not here is illegal. `p`: only after the pivot, `n`: only before. */
 const legal: readonly (readonly [RunState, RunEvent, RunState, ('p' | 'n')?])[] = [
@@ -32,7 +22,7 @@ const legal: readonly (readonly [RunState, RunEvent, RunState, ('p' | 'n')?])[] 
 
 describe('the transition table', () => {
   for (const state of states)
-    for (const event of events)
+    for (const event of RUN_EVENTS)
       for (const pivoted of [false, true]) {
         const found = legal.find(
           ([from, by, , when]) => from === state && by === event && (when === undefined || (when === 'p') === pivoted),
@@ -43,7 +33,7 @@ describe('the transition table', () => {
 
   test('no path of legal events leads back over the pivot, or on from an end', () =>
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...events), { maxLength: 30 }), (path) => {
+      fc.property(fc.array(fc.constantFrom(...RUN_EVENTS), { maxLength: 30 }), (path) => {
         let state: RunState = 'running';
         for (const event of path) {
           const next: RunState | undefined = transition(state, event, true);

@@ -184,10 +184,10 @@ describe('repairs', () => {
     expect(
       plan({
         tokens: [
-          { id: 'old', expiresAtMs: NOW - 1 },
-          { id: 'new', expiresAtMs: NOW + 1 },
-          { id: 'endless', expiresAtMs: undefined },
+          { id: 'old', uid: 'u1', expiresAtMs: NOW - 1 },
+          { id: 'unconfirmed', uid: undefined, expiresAtMs: NOW - 1 },
+          { id: 'new', uid: 'u2', expiresAtMs: NOW + 1 },
         ],
-      }).tokens,
-    ).toEqual(['old']));
+      }).tokens.map(({ id }) => id),
+    ).toEqual(['old', 'unconfirmed']));
 });

@@ -35,6 +35,14 @@ describe('monitoring', () => {
     expect((await get('/readyz?verbose')).status).toBe(200);
   });
 
+  it('/readyz tells what is bearable without failing for it', async () => {
+    const away: Check = { name: 'cluster west', ok: false, text: 'stale', bearable: true };
+    const { get } = await start(async () => [fine, away]);
+    const answer = await get('/readyz');
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.text)).toMatchObject({ ok: true, checks: [fine, { name: 'cluster west', ok: false }] });
+  });
+
   it('/readyz is not ready when its checks fail or do not answer', async () => {
     const failing = await start(async () => Promise.reject(new Error('the store is closed')));
     expect(await failing.get('/readyz')).toMatchObject({

@@ -30,8 +30,13 @@ beforeEach(async () => {
         return () => undefined;
       },
     },
-    kubernetes: { world: () => ({ nodes }), onChange: silent, setFault },
-    proxmox: { world: () => ({ vms: [], tasks: [] }), onChange: silent, setFault },
+    clusters: [
+      {
+        name: 'main',
+        kubernetes: { world: () => ({ nodes }), onChange: silent, setFault },
+        proxmox: { world: () => ({ vms: [], tasks: [] }), onChange: silent, setFault },
+      },
+    ],
     pauseMs: 30,
   });
 });

@@ -224,7 +224,7 @@ test('the end is told in the message and once, with details, in its thread', asy
   const message = await h.message(vera, /asked to provision/);
   expect(details.threadTs).toBe(message.ts);
   expect(details.text).toMatch(/VM `105` on pve1, node `burst-medium-aaaaa`, `InternalIP 10.0.0.5`; deadline <!date/);
-  expect(details.text).toMatch(/The clone failed &lt;!channel&gt;[^]*Cleaned up:\n• clone: VM 106 is gone$/);
+  expect(details.text).toMatch(/The clone failed &lt;!channel&gt;[^]*Cleaned up:\n• Cloning the VM: VM 106 is gone$/);
   await draw(h);
   await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
   await h.restart();

@@ -130,6 +130,8 @@ export class FakeOperations implements Operations {
   fingerprint = 'f1';
   readonly operations = new Map<string, { operation: Operation; runs: Run[] }>();
 
+  /** One of several clusters. */
+  cluster: string | undefined;
   /** Where operations are recorded, as the real ones do. */
   store: Store | undefined;
 
@@ -137,8 +139,9 @@ export class FakeOperations implements Operations {
     this.done.push({ method, args: { ...request } });
     const failure = this.failures.get(method);
     if (failure !== undefined) throw failure;
-    const id = `op-${method}${this.done.length > 1 ? String(this.done.length) : ''}`;
-    const made = operation(params, { id, requester: request.by, idempotencyKey: request.idempotencyKey });
+    const where = this.cluster === undefined ? {} : { cluster: this.cluster };
+    const id = `op-${method}${this.cluster ?? ''}${this.done.length > 1 ? String(this.done.length) : ''}`;
+    const made = operation(params, { id, requester: request.by, idempotencyKey: request.idempotencyKey, ...where });
     const recorded = await this.store?.createOperation({ ...made, runs: [], workers: [], audit: [], outbox: [] });
     if (recorded?.created === false) return { operation: recorded.operation, runs: [], duplicate: true };
     this.operations.set(made.id, { operation: made, runs: [run('burst-medium-ccccc')] });

@@ -114,6 +114,26 @@ test('destroy always asks; a worker that changed meanwhile is shown anew', async
   expect(h.operations.done[1]?.args).toMatchObject({ workers: [own], force: false, drainFirst: true });
 });
 
+test('the button of the confirmation says what it would do as force is ticked and unticked', async () => {
+  const h = await harness();
+  await h.command(ada, `/burst destroy ${own}`);
+  const form = await h.modal(ada, /Drain, then destroy/);
+  const tick = (options: object[]) => ({ force: { force: { type: 'checkboxes', selected_options: options } } });
+  const action = { type: 'checkboxes', action_id: 'force', block_id: 'force' };
+  await h.clickView(ada, form, { ...action, selected_options: [{ value: 'force' }] }, tick([{ value: 'force' }]));
+  const forced = await h.modal(ada, /"Destroy with force"/);
+  expect(forced.id).toBe(form.id);
+  expect(forced.blocks).toEqual(form.blocks);
+  await h.clickView(ada, form, { ...action, selected_options: [] }, tick([]));
+  await h.modal(ada, /"submit":.{0,40}Drain, then destroy/);
+  expect(h.operations.done).toEqual([]);
+  await h.clickView(ada, form, { ...action, selected_options: [{ value: 'force' }] }, tick([{ value: 'force' }]));
+  const again = await h.modal(ada, /"Destroy with force"/);
+  const typedIn = { ...tick([{ value: 'force' }]), typed: { typed: { type: 'plain_text_input', value: own } } };
+  expect(await h.submit(ada, again, typedIn)).toEqual({ ok: true });
+  await expect.poll(() => h.operations.done).toMatchObject([{ method: 'destroy', args: { force: true } }]);
+});
+
 test('force is for admins, with the name typed, and is not taken from a forged form', async () => {
   const h = await harness();
   const force = (name: string) => ({

@@ -172,3 +172,29 @@ describe('audit and actions', () => {
     await expect(store.probe()).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
+
+describe('bootstrap tokens', () => {
+  test('are recorded before they are made, found by worker and by expiry, and forgotten', async () => {
+    const store = await open();
+    const token = (id: string, workerName: string, expiresAtMs: number) => ({
+      cluster,
+      id,
+      workerName,
+      uid: undefined,
+      expiresAtMs,
+    });
+    await store.saveToken(token('aaaaaa', 'w1', T + 2));
+    await store.saveToken(token('bbbbbb', 'w1', T + 1));
+    await store.saveToken(token('cccccc', 'w2', T + 9));
+    await store.saveToken({ ...token('cccccc', 'w2', T + 9), cluster: 'other' });
+    await store.saveToken({ ...token('aaaaaa', 'w1', T + 2), uid: 'u1' });
+    expect(await store.listTokens({ cluster, workerName: 'w1' })).toEqual([
+      token('bbbbbb', 'w1', T + 1),
+      { ...token('aaaaaa', 'w1', T + 2), uid: 'u1' },
+    ]);
+    expect((await store.listTokens({ cluster, expiredAtMs: T + 2 })).map(({ id }) => id)).toEqual(['bbbbbb']);
+    await store.forgetToken(cluster, 'cccccc');
+    expect((await store.listTokens({ cluster })).map(({ id }) => id)).toEqual(['bbbbbb', 'aaaaaa']);
+    expect(await store.listTokens({ cluster: 'other' })).toHaveLength(1);
+  });
+});

@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseProfile, readMachineProfile, readProfile } from '../../../src/vm/index.ts';
+import { handsOverJoin, parseProfile, readMachineProfile, readProfile } from '../../../src/vm/index.ts';
 import { builtInProfile } from '../../contract/vm-setup.ts';
 
 const call = { tool: 'some_tool' };
@@ -104,4 +104,26 @@ it('every built-in profile is valid, and nothing that it deletes with goes uncon
     else expect(builtInProfile(name).steps.delete).toHaveLength(1);
   }
   expect(builtInProfile('mcp-proxmox').steps.delete[0]?.args['confirm']).toBe(true);
+});
+
+describe('whether a profile hands over what a VM joins with', () => {
+  const cloning = (value: unknown) =>
+    parseProfile({ steps: { ...steps, configure: [{ ...call, args: { value } }] } }, 'test');
+  it.each<[unknown, boolean]>([
+    ['=join.token', true],
+    ['="base64," & $base64(join.userData)', true],
+    ['=join . joinCommand', true],
+    ['=$join(tags, ";")', false],
+    ['=$join(tags, ";").x & settings.join.y', false],
+    ['join.token', false],
+  ])('%j: %s', (value, hands) => {
+    expect(handsOverJoin(cloning(value))).toBe(hands);
+  });
+  it.each([
+    ['ry-ops-proxmox', true],
+    ['mcp-proxmox', false],
+    ['proxmox-mcp-plus', false],
+  ])('%s: %s', (name, hands) => {
+    expect(handsOverJoin(builtInProfile(name))).toBe(hands);
+  });
 });

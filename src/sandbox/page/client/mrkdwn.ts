@@ -162,6 +162,10 @@ function closing(s: string, from: number, mark: string): number | undefined {
   return undefined;
 }
 
+const TOKENS: ReadonlySet<string> = new Set([
+  ...['date', 'date_num', 'date_short', 'date_long', 'date_pretty', 'date_short_pretty', 'date_long_pretty'],
+  ...['time', 'time_secs', 'ago'],
+]);
 /** What stands between angle brackets, or undefined when Slack would show it as it is. */
 function angled(body: string): Inline | undefined {
   const [head = '', ...tail] = body.split('|');
@@ -169,6 +173,9 @@ function angled(body: string): Inline | undefined {
   const mention = /^([@#])([A-Z0-9]+)$/.exec(head);
   if (mention) return { type: mention[1] === '@' ? 'user' : 'channel', id: mention[2] ?? '', label };
   const date = /^!date\^(-?\d+)\^([^^]+)(?:\^(.*))?$/.exec(head);
+  // a token that Slack does not know: the fallback is shown
+  if (date && label !== '' && [...(date[2] ?? '').matchAll(/\{(\w+)\}/g)].some(([, name = '']) => !TOKENS.has(name)))
+    return { type: 'text', text: label };
   if (date) {
     const link = date[3] ?? '';
     return {

@@ -79,6 +79,7 @@ function Node({ node, nowMs }: { node: WorldNode; nowMs: number }) {
           <span className={`dot ${node.ready ? (node.unschedulable ? 'warn' : 'good') : 'bad'}`} aria-hidden="true" />
           <span className="node-name">{node.name}</span>
           <span className="badge">{node.type}</span>
+          {node.cluster !== undefined && <span className="badge">{node.cluster}</span>}
           <span className="node-state muted small">
             {state} · {node.pods.length} {node.pods.length === 1 ? 'pod' : 'pods'}
             {node.deadline !== undefined && ` · ${left(node.deadline, nowMs)}`}
@@ -107,7 +108,10 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
   const nowMs = world.nowMs;
   const order = { burst: 0, permanent: 1, 'control-plane': 2 };
   const nodes = [...world.nodes].sort(
-    (a, b) => order[a.type] - order[b.type] || a.name.localeCompare(b.name, 'en', { numeric: true }),
+    (a, b) =>
+      order[a.type] - order[b.type] ||
+      (a.cluster ?? '').localeCompare(b.cluster ?? '') ||
+      a.name.localeCompare(b.name, 'en', { numeric: true }),
   );
   const tasks = [...world.tasks].sort((a, b) => b.startedAtMs - a.startedAtMs);
   const fault = async (name: string, on: boolean): Promise<void> => {
@@ -146,7 +150,7 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
         <h3 id="nodes-title">{`Kubernetes nodes (${nodes.length})`}</h3>
         <ul className="nodes">
           {nodes.map((node) => (
-            <Node key={node.name} node={node} nowMs={nowMs} />
+            <Node key={`${node.cluster ?? ''}/${node.name}`} node={node} nowMs={nowMs} />
           ))}
         </ul>
       </section>
@@ -154,17 +158,18 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
         <h3 id="vms-title">{`Proxmox VMs (${world.vms.length})`}</h3>
         <ul className="vms">
           {world.vms.map((vm) => (
-            <li key={vm.id}>
+            <li key={`${vm.cluster ?? ''}/${vm.id}`}>
               <span className={`dot ${vm.status === 'running' ? 'good' : 'off'}`} aria-hidden="true" />
               <span className="node-name">{`${vm.id} ${vm.name}`}</span>
               {vm.template && <span className="badge">template</span>}
+              {vm.cluster !== undefined && <span className="badge">{vm.cluster}</span>}
               <span className="node-state muted small">
                 {`${vm.status} · ${vm.cpus} CPU · ${(vm.memoryMiB / 1024).toFixed(0)} GiB`}
                 {vm.lock !== undefined && ` · locked: ${vm.lock}`}
                 {vm.tags.length > 0 && ` · ${vm.tags.join(', ')}`}
               </span>
               {tasks
-                .filter((task) => task.vmId === String(vm.id))
+                .filter((task) => task.vmId === String(vm.id) && task.cluster === vm.cluster)
                 .slice(0, 3)
                 .map((task) => (
                   <span key={task.id} className="task-line muted small">{`${task.type}: ${task.status}`}</span>
@@ -178,7 +183,7 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
         {tasks.length === 0 && <p className="muted small">None yet</p>}
         <ul className="tasks">
           {tasks.slice(0, 8).map((task) => (
-            <li key={task.id} className="small">
+            <li key={`${task.cluster ?? ''}/${task.id}`} className="small">
               {`${task.type} of ${task.vmId || 'the node'}: `}
               <span className="muted">{task.status}</span>
             </li>

@@ -1,0 +1,221 @@
+/**
+ * One cluster at work: its operations, engine, reaper and caches. Invariant: it shares the store, the clock and the log
+ * with the other clusters and nothing else, so that one that hangs or is away holds up no other.
+ */
+import { enginePolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import type { WorkerStatus } from './domain/worker.ts';
+import { createEngine } from './engine/index.ts';
+import type { Check, Metrics } from './observability/index.ts';
+import { createOperations, runDefinitions } from './operations/index.ts';
+import type { Operations } from './operations/index.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Cluster } from './ports/cluster.ts';
+import type { Store } from './ports/store.ts';
+import { stepDeps } from './parts.ts';
+import type { ClusterParts, Parts } from './parts.ts';
+import { createReaper, scheduleReaper } from './reaper/index.ts';
+
+/** One cluster's server that says nothing within this time is told as unfit, ms. */
+const HEALTH_MS = 3_000;
+/** What is under way at a stop has this long to end by itself before its servers are let go of, ms. */
+const STOP_MS = 5_000;
+/** The first reaping waits this long for the caches, ms. */
+const FILL_MS = 2_000;
+
+export type Member = {
+  readonly name: string;
+  readonly operations: Operations;
+  /** Fills the caches in the background; an API server that is away is waited for. */
+  fill(): void;
+  /** Begins to work: the engine, and after a moment for the caches the reaper. */
+  start(): Promise<void>;
+  /** Stops the work: nothing is claimed or reaped any more. */
+  stop(): Promise<void>;
+  /** Lets go of the API server and the VM server. */
+  close(): Promise<void>;
+  /** Its API server, VM server and reaper. */
+  checks(): Promise<readonly Check[]>;
+};
+
+export type MemberOptions = {
+  readonly own: ClusterParts;
+  readonly parts: Parts;
+  readonly store: Store;
+  readonly installationId: string;
+  readonly metrics: Metrics;
+  /** There is news for Slack. */
+  readonly poke: () => void;
+};
+
+export function createMember(options: MemberOptions): Member {
+  const { own, parts, store, metrics, poke } = options;
+  const { clock, ids } = parts;
+  const { cluster, vms, config } = own;
+  const { name } = cluster;
+  const log = parts.log;
+  const deps = stepDeps(own, parts, store, options.installationId);
+  const closers: (() => Promise<unknown>)[] = [];
+  const starting = new AbortController();
+  let filled: Promise<void> = Promise.resolve();
+
+  const engine = createEngine({
+    ...deps,
+    clusterName: name,
+    policy: enginePolicy(config),
+    definitions: runDefinitions(deps),
+    owner: ids.next(),
+    log,
+    looked: ({ kind, step, outcome }, tookMs) =>
+      metrics.stepLooked({ cluster: name, kind, step, outcome: stepOutcome(outcome) }, tookMs),
+    operationEnded: ({ kind, state }) => {
+      if (state !== 'running') metrics.operationEnded({ cluster: name, kind, outcome: state });
+    },
+    advanced: poke,
+  });
+  const operations = createOperations({
+    ...deps,
+    submitted: (operation) => {
+      if (operation !== undefined) metrics.operationStarted({ cluster: name, kind: operation.kind });
+      engine.wake();
+      poke();
+    },
+  });
+  const reaper = createReaper({
+    store,
+    cluster,
+    clock,
+    policy: reaperPolicy(config),
+    safety: deps.safety,
+    log,
+    upkeep: operations,
+    vms,
+    ownerTag: deps.ownerTag,
+    ticked: (outcome, tookMs) => metrics.reaperTicked({ cluster: name, outcome }, tookMs),
+    poke,
+  });
+  const letGo = async (): Promise<void> => {
+    starting.abort(new Error('shutting down'));
+    await cluster.stop();
+    await vms.close();
+  };
+  wakeOnChange(cluster, store, clock, () => engine.wake(), log);
+  gauge(metrics, cluster, store, operations, clock);
+  return {
+    name,
+    operations,
+    fill() {
+      filled = cluster.start(starting.signal).catch((error: unknown) => {
+        if (!starting.signal.aborted)
+          log.error({ cluster: name, err: error }, 'the cluster caches could not be filled');
+      });
+    },
+    async start() {
+      engine.start();
+      closers.push(() => engine.stop());
+      await Promise.race([filled, clock.sleep(FILL_MS)]);
+      const cron = scheduleReaper(reaper, reaperSchedule(config), clock, log);
+      closers.push(() => cron.stop());
+      log.info({ cluster: name }, 'Burst looks after this cluster');
+    },
+    async stop() {
+      const ending = Promise.all(
+        closers
+          .splice(0)
+          .map((close) =>
+            close().catch((error: unknown) => log.error({ cluster: name, err: error }, 'a part did not stop cleanly')),
+          ),
+      );
+      const ended = new AbortController();
+      const late = clock.sleep(STOP_MS, ended.signal).then(
+        () => true,
+        () => false,
+      );
+      // whatever waits for an answer still gets none any more, and is looked at again at the next start
+      if (await Promise.race([ending.then(() => false), late])) await letGo();
+      ended.abort();
+      await ending;
+    },
+    close: letGo,
+    async checks() {
+      const freshness = cluster.freshness();
+      const provider = await soon(vms.health(), clock);
+      const rival = reaper.rival();
+      return [
+        {
+          name: 'cluster',
+          ok: !freshness.stale,
+          text: freshness.stale
+            ? `stale${freshness.sinceMs === undefined ? '' : ` for ${Math.round((clock.now() - freshness.sinceMs) / 1000)} s`}: ${freshness.reason}`
+            : 'fresh',
+        },
+        { name: 'vm-server', ...provider },
+        {
+          name: 'reaper',
+          ok: rival === undefined,
+          text: rival === undefined ? 'looks after the cluster' : `the installation ${rival} does that`,
+        },
+      ];
+    },
+  };
+}
+
+type Health = { readonly ok: boolean; readonly text: string };
+
+/** What it says, or that it said nothing in time. */
+async function soon(health: Promise<Health>, clock: Clock): Promise<Health> {
+  const answered = new AbortController();
+  const late = clock.sleep(HEALTH_MS, answered.signal).then(
+    () => ({ ok: false, text: `no answer within ${HEALTH_MS / 1000} s` }),
+    () => ({ ok: false, text: 'not looked at' }),
+  );
+  const said = health.catch((error: unknown) => ({
+    ok: false,
+    text: error instanceof Error ? error.message : String(error),
+  }));
+  try {
+    return await Promise.race([said, late]);
+  } finally {
+    answered.abort();
+  }
+}
+
+const stepOutcome = (outcome: string): 'done' | 'wait' | 'failed' | 'threw' =>
+  outcome === 'done' || outcome === 'wait' || outcome === 'threw' ? outcome : 'failed';
+
+/** Changes of a node, its pods or a budget make the runs that wait on them due at once. */
+function wakeOnChange(cluster: Cluster, store: Store, clock: Clock, wake: () => void, log: Parts['log']): void {
+  const names = new Set<string>();
+  let all = false;
+  let queued = false;
+  const flush = async (): Promise<void> => {
+    queued = false;
+    const woken = all ? 'all' : [...names];
+    names.clear();
+    all = false;
+    if ((await store.wakeRuns(cluster.name, woken, clock.now())) > 0) wake();
+  };
+  cluster.onChange((change) => {
+    if (change.kind === 'budget') all = true;
+    else if (change.nodeName !== undefined) names.add(change.nodeName);
+    else return;
+    if (queued) return;
+    queued = true;
+    setTimeout(() => {
+      flush().catch((error: unknown) => log.warn({ err: error }, 'waiting runs could not be woken'));
+    }, 50).unref();
+  });
+}
+
+/** What a scrape asks for is looked at when it comes. */
+function gauge(metrics: Metrics, cluster: Cluster, store: Store, operations: Operations, clock: Clock): void {
+  metrics.onScrape(async () => {
+    const { name } = cluster;
+    const { workers } = await operations.fleet({ type: 'burst' });
+    const counts: Partial<Record<WorkerStatus, number>> = {};
+    for (const { status } of workers) counts[status] = (counts[status] ?? 0) + 1;
+    metrics.setBurstWorkers(name, counts);
+    metrics.setBacklog(name, await store.backlog(name));
+    const freshness = cluster.freshness();
+    metrics.setCacheStale(name, freshness.stale ? Math.max(1, clock.now() - (freshness.sinceMs ?? clock.now())) : 0);
+  });
+}

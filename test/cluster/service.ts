@@ -1,0 +1,147 @@
+/** Engine, operations and reaper over a cluster; the VMs are a provider in memory, and the test is what boots in them. */
+import { createEngine } from '../../src/engine/index.ts';
+import { createOperations, runDefinitions } from '../../src/operations/index.ts';
+import type { ServiceDeps } from '../../src/operations/index.ts';
+import type { Cluster } from '../../src/ports/cluster.ts';
+import { createReaper } from '../../src/reaper/index.ts';
+import { openStore } from '../../src/store/index.ts';
+import { until } from '../contract/cluster-admin.ts';
+import { noLog, realClock, testIds } from '../contract/cluster-setup.ts';
+import { Faults, World } from '../operations/world.ts';
+
+export const by = { kind: 'slack', userId: 'U0OPERATOR1' } as const;
+const HOUR_MS = 3_600_000;
+
+export type Service = Awaited<ReturnType<typeof startService>>;
+
+/** @param drain changes of the drain policy. */
+export async function startService(cluster: Cluster, drain: Partial<ServiceDeps['drain']> = {}) {
+  const log = { ...noLog, debug: () => undefined };
+  const world = new World(new Faults(), () => Date.now());
+  world.joins = false;
+  const store = await openStore({ path: ':memory:', clock: realClock, ids: testIds });
+  /** What each worker's VM was told to join with. */
+  const tokens = new Map<string, string>();
+  const deps: ServiceDeps = {
+    cluster,
+    vms: world.provider,
+    store,
+    clock: realClock,
+    ids: testIds,
+    drain: {
+      gracePeriodSeconds: 1,
+      timeoutMs: 60_000,
+      ignoreDaemonSets: true,
+      deleteEmptyDirData: true,
+      force: false,
+      skipWaitForDeleteMs: 30_000,
+      permanentWorkers: false,
+      volumeDetachTimeoutMs: 10_000,
+      maxEvictionsAtOnce: 5,
+      ...drain,
+    },
+    safety: {
+      label: { key: 'worker-type', value: 'burst' },
+      ttlAnnotation: 'worker-ttl',
+      requireDrainBeforeDestroy: true,
+      protectedPatterns: [],
+    },
+    workers: {
+      namePrefix: 'burst',
+      maxBurstWorkers: 10,
+      maxPerRequest: 10,
+      defaultTtlHours: 24,
+      minTtlHours: 1,
+      maxTtlHours: 168,
+      defaultSize: 'small',
+      sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
+      joinTimeoutMs: 60_000,
+      readyTimeoutMs: 60_000,
+      extraLabels: {},
+    },
+    joinToken: { kind: 'bootstrap', ttlMs: HOUR_MS },
+    renderJoin: ({ worker, token }) => {
+      tokens.set(worker, token);
+      return { userData: '', joinCommand: `join ${token}` };
+    },
+    ownerTag: 'burst-test',
+    pollMs: 200,
+    submitted: () => engine.wake(),
+  };
+  const policy = {
+    maxStepsAtOnce: 5,
+    stepTimeoutMs: 20_000,
+    claimMs: 30_000,
+    retryBaseMs: 100,
+    retryMaxMs: 1000,
+    pollMs: 200,
+  };
+  const boot = () =>
+    createEngine({
+      ...deps,
+      policy,
+      definitions: runDefinitions(deps),
+      owner: testIds.next(),
+      log,
+      advanced: () => undefined,
+    });
+  let engine = boot();
+  const operations = createOperations(deps);
+  const reaper = createReaper({
+    store,
+    cluster,
+    clock: realClock,
+    vms: world.provider,
+    policy: {
+      warnBeforeMs: [],
+      maxRemovalsAtOnce: 3,
+      retryAfterMs: 60_000,
+      sweepEveryMs: 0,
+      sweepGraceMs: 30_000,
+    },
+    safety: deps.safety,
+    ownerTag: deps.ownerTag,
+    log,
+    upkeep: operations,
+    poke: () => undefined,
+  });
+  engine.start();
+  return {
+    world,
+    store,
+    tokens,
+    operations,
+    reaper,
+    /** Ends the process that carries operations out; `resume` starts another. */
+    pause: () => engine.stop(),
+    resume: (): void => {
+      engine = boot();
+      engine.start();
+    },
+    /** Asks for one worker and waits until its VM runs. @returns the operation and the worker's name. */
+    async provision(key: string): Promise<{ readonly id: string; readonly name: string }> {
+      const { operation, runs } = await operations.provision({ by, idempotencyKey: key, count: 1, ttlHours: 2 });
+      const name = runs[0]?.workerName ?? '';
+      await until('its VM runs', () =>
+        [...world.vms.values()].some((vm) => vm.name === name && vm.state === 'running'),
+      );
+      return { id: operation.id, name };
+    },
+    /** How an operation ended, with why not. */
+    ended: (id: string): Promise<string> =>
+      until(
+        `operation ${id} ends`,
+        async () => {
+          const { operation, runs } = await operations.operation(id);
+          return operation.state === 'running'
+            ? undefined
+            : [operation.state, ...runs.flatMap((one) => one.failure?.message ?? [])].join(': ');
+        },
+        90_000,
+      ),
+    async stop(): Promise<void> {
+      await engine.stop();
+      await store.close();
+    },
+  };
+}
