@@ -4,8 +4,9 @@ import type { Bench } from './bench.ts';
 import { list } from './list.ts';
 import { memory } from './memory.ts';
 import { reaper } from './reaper.ts';
+import { vm } from './vm.ts';
 
-const benches: readonly Bench[] = [ack, list, reaper, memory];
+const benches: readonly Bench[] = [ack, list, reaper, memory, vm];
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
