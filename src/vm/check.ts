@@ -4,18 +4,19 @@ import type { Clock } from '../ports/clock.ts';
 import type { VmProvider } from '../ports/vm-provider.ts';
 import { McpServer } from './connection.ts';
 import type { ConnectionOptions, Log } from './connection.ts';
-import type { Profile } from './profile.ts';
+import type { Call, MachineProfile, Profile } from './profile.ts';
 
 const PROBE_REPLY_BYTES = 4 * 1024 * 1024;
 
 /** Compares a profile with the server's tools: `faults` names each missing tool, and each argument that a tool wants or does not know. */
 export async function compare(
   server: McpServer,
-  profile: Profile,
+  profile: Profile | MachineProfile,
   signal?: AbortSignal,
 ): Promise<{ readonly server: string; readonly tools: number; readonly faults: readonly string[] }> {
   const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
-  const calls = Object.values(profile.steps).flatMap((step) => step ?? []);
+  const steps: readonly (readonly Call[] | undefined)[] = Object.values(profile.steps);
+  const calls = steps.flatMap((step) => step ?? []);
   const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
   const faults = missing.length === 0 ? [] : [`it lacks the tools ${missing.join(', ')}`];
   for (const call of calls) {
@@ -57,22 +58,22 @@ export async function dryRun(
 export type Probe = {
   readonly name: string;
   readonly connection: ConnectionOptions;
-  /** Names of tools that should be there. */
-  readonly tools: readonly string[];
+  /** Which calls it should know. */
+  readonly profile: MachineProfile;
   readonly clock: Clock;
   readonly log: Log;
   readonly timeoutMs: number;
 };
 
 /**
- * Connects to an MCP server, looks at its tools and goes.
- * @returns its name and version as it says them, how many tools it has, and which of the wanted ones are missing.
+ * Connects to an MCP server, compares its tools with the profile and goes.
+ * @returns as `compare`.
  * @throws BurstError `unavailable` when it cannot be reached, `unknown_outcome` when it does not answer in time.
  */
 export async function probeServer(
-  { tools: wanted, timeoutMs, ...probe }: Probe,
+  { profile, timeoutMs, ...probe }: Probe,
   signal?: AbortSignal,
-): Promise<{ readonly server: string; readonly tools: number; readonly missing: readonly string[] }> {
+): ReturnType<typeof compare> {
   const server = new McpServer({
     ...probe,
     callTimeoutMs: timeoutMs,
@@ -80,8 +81,7 @@ export async function probeServer(
     maxCallsAtOnce: 1,
   });
   try {
-    const have = new Set((await server.tools(signal)).map((tool) => tool.name));
-    return { server: await server.title(), tools: have.size, missing: wanted.filter((tool) => !have.has(tool)) };
+    return await compare(server, profile, signal);
   } finally {
     await server.close().catch(() => undefined);
   }

@@ -5,7 +5,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Injection } from '../../src/sandbox/proxmox/index.ts';
 import { MINUTE, olga } from './harness.ts';
-import { createRig, type Rig } from './vm-faults.ts';
+import { createRig, SERVER_SECRET, type Rig } from './vm-faults.ts';
 
 const request = (key: string) => ({ by: olga, channelId: 'C0BURST0001', idempotencyKey: key });
 const api = (status: string) => `Server error '${status}' for url 'https://127.0.0.1:8006/api2/json/x'`;
@@ -270,6 +270,38 @@ it('a server that lacks a tool after an upgrade is said to be unfit, and a remov
   expect([state, why]).toEqual(['failed', expect.stringContaining('Unknown tool: stop_vm')]);
   expect(at.made().map((vm) => vm.name)).toEqual([name]);
   await expectOrder(at, name);
+});
+
+it('a server that echoes all that it was sent gets no secret into the books, the messages or the log', async () => {
+  const at = await rig();
+  const { h, sim } = at;
+  const sent: string[] = [];
+  for (const tool of ['clone_vm', 'set_vm_config', 'start_vm'])
+    meanwhile(at, tool, () => {
+      const smbios = /serial=(.+)$/.exec(String(sim.requests().at(-1)?.args['smbios1']))?.[1];
+      if (smbios !== undefined) sent.push(smbios, Buffer.from(smbios, 'base64').toString('utf8'));
+    });
+  const { name, state } = await provision(at);
+  expect(state).toBe('succeeded');
+  expect(sent).toHaveLength(2);
+  const echo = `refused: Authorization: Bearer ${SERVER_SECRET} ${Buffer.from(SERVER_SECRET).toString('base64')}`;
+  sim.inject({ tool: 'stop_vm', times: 999, reply: JSON.stringify({ error: echo }) });
+  const ended = await destroy(at, name);
+  expect(ended).toMatchObject({ state: 'failed', why: expect.stringContaining('refused: Authorization') as string });
+  const operations = await h.store.listAudit({ limit: 500 });
+  const written = JSON.stringify([
+    operations,
+    await h.store.dueOutbox(h.clock.now() + 24 * 60 * MINUTE, 500),
+    await h.store.getWorker('main', name),
+    await Promise.all(
+      [...new Set(operations.map((row) => row.operationId ?? ''))].map((id) => h.store.getOperation(id)),
+    ),
+    ended,
+    at.logged,
+  ]);
+  expect(written).toContain(name);
+  for (const secret of [SERVER_SECRET, Buffer.from(SERVER_SECRET).toString('base64'), ...sent])
+    expect(written).not.toContain(secret);
 });
 
 function rename(at: Rig, name: string): void {

@@ -10,9 +10,14 @@ import { node } from './world.ts';
 /** Longest answer of the link, ms of the machine's time; operations live on a clock of their own. */
 const CALL_MS = 250;
 
+/** What the server is let in with. */
+export const SERVER_SECRET = 'rig-secret-0815-4711';
+
 export type Rig = {
   readonly h: Harness;
   readonly sim: Awaited<ReturnType<typeof startProxmoxSimulator>>;
+  /** What the link logged. */
+  readonly logged: readonly string[];
   /** VMs that were not there at the beginning. */
   readonly made: () => readonly PveVm[];
   /** What belongs to others, as a text to compare. */
@@ -37,12 +42,23 @@ export async function createRig(cloneMs = 2500): Promise<Rig> {
         world.nodes.set(name, node(name, { uid: `uid-${name}-${clock.now()}`, createdAtMs: clock.now() }));
     },
   });
+  const logged: string[] = [];
+  const note = (fields: Record<string, unknown>, message: string): void => {
+    const { err } = fields;
+    logged.push(`${message} ${JSON.stringify(fields)} ${err instanceof Error ? (err.stack ?? '') : ''}`);
+  };
   const vms = testProvider(
     'ry-ops-proxmox',
-    { kind: 'http', url: sim.mcpUrl, headers: {} },
+    { kind: 'http', url: sim.mcpUrl, headers: { Authorization: `Bearer ${SERVER_SECRET}` } },
     { node: 'pve1', template: 9000 },
     // connecting waits on the machine's clock, for the link is real
-    { clock: realClock, callTimeoutMs: CALL_MS, maxReplyBytes: 1024 * 1024, maxCallsAtOnce: 16 },
+    {
+      clock: realClock,
+      callTimeoutMs: CALL_MS,
+      maxReplyBytes: 1024 * 1024,
+      maxCallsAtOnce: 16,
+      log: { debug: note, info: note, warn: note, error: note },
+    },
   );
   const h = await createHarness((deps) => {
     bound.clock = deps.clock;
@@ -53,6 +69,7 @@ export async function createRig(cloneMs = 2500): Promise<Rig> {
   return {
     h,
     sim,
+    logged,
     made: () => [...sim.pve.vms.values()].filter((vm) => !others.has(vm.id)),
     pets: () => JSON.stringify([...others.keys()].map((id) => sim.pve.vms.get(id))),
     trespasses: () =>
