@@ -98,6 +98,7 @@ function reaperOf(store: Store, nowMs: number): Reaper {
       sweepEveryMs: Number.MAX_SAFE_INTEGER,
       sweepGraceMs: 30_000,
     },
+    health: { notReadyMs: 600_000, autoRepair: false, maxUnhealthyPercent: 20 },
     safety: {
       label: { key: 'worker-type', value: 'burst' },
       ttlAnnotation: 'worker-ttl',
@@ -108,6 +109,7 @@ function reaperOf(store: Store, nowMs: number): Reaper {
     log: { ...silent, debug: silent.info },
     upkeep: {
       expire: async () => ({ operation, runs: [], duplicate: true }),
+      repairSick: async () => ({ operation, runs: [], duplicate: true }),
       adopt: async () => undefined,
       sweep: async () => ({ operation, runs: [], duplicate: true }),
     },

@@ -3,6 +3,7 @@
  * adapter; a start that fails leaves nothing running.
  */
 import { messageOf } from './domain/errors.ts';
+import { createChanges, startAssistants } from './assistants.ts';
 import { createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
 import { createMember } from './member.ts';
@@ -17,6 +18,8 @@ export type App = {
   readonly log: Logger;
   /** What /readyz answers. */
   checks(): Promise<readonly Check[]>;
+  /** Where assistants reach it, when `mcp.enabled`. */
+  readonly mcpUrl?: string;
   stop(): Promise<void>;
 };
 
@@ -38,7 +41,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     const metrics = createMetrics();
     const chat: { slack?: Chat } = {};
     const poke = (): void => chat.slack?.poke();
-    const members = parts.clusters.map((own) => createMember({ own, parts, store, installationId, metrics, poke }));
+    const changes = createChanges();
+    const changed = changes.tell;
+    const members = parts.clusters.map((own) =>
+      createMember({ own, parts, store, installationId, metrics, poke, changed }),
+    );
     closers.push(() => Promise.all(members.map((member) => member.close())));
     for (const member of members) member.fill();
     const bot = makeSlack(parts, store, new Map(members.map(({ name, operations }) => [name, operations])));
@@ -48,6 +55,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     closers.push(() => Promise.all(members.map((member) => member.stop())));
     await Promise.all(members.map((member) => member.start()));
     await tellOrphaned(members, store, log);
+    let mcpUrl: string | undefined;
+    if (config.mcp.enabled) {
+      const assistants = await startAssistants(parts, members, store, undefined, changes.onChange);
+      closers.push(() => assistants.close());
+      mcpUrl = assistants.url;
+      log.info({ url: mcpUrl, tokens: config.mcp.tokens.map(({ name }) => name) }, 'the MCP server listens');
+    }
     const checks = (): Promise<Check[]> => readiness(members, store, bot);
     if (config.monitoring.enabled) {
       const monitoring = await startMonitoring({
@@ -60,7 +74,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       log.info({ url: monitoring.url }, 'monitoring listens');
     }
     log.info({ clusters: members.map(({ name }) => name) }, 'Burst runs');
-    return { log, checks, stop };
+    return { log, checks, stop, ...(mcpUrl === undefined ? {} : { mcpUrl }) };
   } catch (error) {
     await stop();
     throw error;

@@ -5,7 +5,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { z } from 'zod';
 import { startApp } from './app.ts';
 import type { App } from './app.ts';
 import { checkApp } from './check.ts';
@@ -15,15 +14,13 @@ import { createLogger } from './observability/index.ts';
 import { makeProvider } from './parts.ts';
 import { systemClock, systemIds } from './system.ts';
 import { tryProvider } from './try-provider.ts';
+import { bridgeStdio } from './mcp/bridge.ts';
+import { version } from './version.ts';
 import type { SandboxCluster } from './sandbox/index.ts';
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
 const read = (path: string): string => readFileSync(path, 'utf8');
-
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(read(join(import.meta.dirname, '..', 'package.json'))));
 
 function configured(path: string | undefined): Config {
   return loadConfig({ ...(path === undefined ? {} : { path }), env: process.env, readFile: read });
@@ -162,6 +159,16 @@ function severalClusters(clusters: readonly SandboxCluster[], folder: string): {
   return { clusters: Object.fromEntries(each) };
 }
 
+/** stdio for an assistant's client, passed on to the running bot. */
+async function mcp(options: { url: string; tokenFile?: string }): Promise<void> {
+  const token = options.tokenFile === undefined ? process.env['BURST_MCP_TOKEN'] : read(options.tokenFile).trim();
+  if (token === undefined || token === '')
+    throw new Error('No token: set BURST_MCP_TOKEN, or name a file with --token-file.');
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  await bridgeStdio({ url: options.url, token, say: (text) => err(`burst mcp: ${text}`) }, stop.signal);
+}
+
 const program = new Command('burst')
   .description('Lends Kubernetes clusters temporary worker nodes, from Slack, and takes them back by itself.')
   .version(version);
@@ -189,6 +196,16 @@ program
   .option('-p, --port <port>', "the page's port", '8787')
   .option('--clusters <number>', 'how many clusters, each with a Proxmox of its own (1 to 4)', '1')
   .action(sandbox);
+program
+  .command('mcp')
+  .description("speak MCP on standard input and output for an assistant's client, and pass it on to the running bot")
+  .option(
+    '-u, --url <url>',
+    "the running bot's MCP server",
+    process.env['BURST_MCP_URL'] ?? 'http://127.0.0.1:9091/mcp',
+  )
+  .option('--token-file <file>', 'the bearer token; default: $BURST_MCP_TOKEN')
+  .action(mcp);
 
 try {
   await program.parseAsync();

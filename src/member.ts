@@ -2,12 +2,13 @@
  * One cluster at work: its operations, engine, reaper and caches. Invariant: it shares the store, the clock and the log
  * with the other clusters and nothing else, so that one that hangs or is away holds up no other.
  */
-import { enginePolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import { enginePolicy, healthPolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
 import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
 import type { Check, Metrics } from './observability/index.ts';
 import { createOperations, runDefinitions } from './operations/index.ts';
 import type { Operations } from './operations/index.ts';
+import type { Change } from './mcp/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Store } from './ports/store.ts';
@@ -45,10 +46,12 @@ export type MemberOptions = {
   readonly metrics: Metrics;
   /** There is news for Slack. */
   readonly poke: () => void;
+  /** Something that people or assistants look at is otherwise now. */
+  readonly changed: (change: Change) => void;
 };
 
 export function createMember(options: MemberOptions): Member {
-  const { own, parts, store, metrics, poke } = options;
+  const { own, parts, store, metrics, poke, changed } = options;
   const { clock, ids } = parts;
   const { cluster, vms, config } = own;
   const { name } = cluster;
@@ -70,7 +73,10 @@ export function createMember(options: MemberOptions): Member {
     operationEnded: ({ kind, state }) => {
       if (state !== 'running') metrics.operationEnded({ cluster: name, kind, outcome: state });
     },
-    advanced: poke,
+    advanced: (run) => {
+      poke();
+      changed({ kind: 'operation', id: run.operationId });
+    },
   });
   const operations = createOperations({
     ...deps,
@@ -78,6 +84,7 @@ export function createMember(options: MemberOptions): Member {
       if (operation !== undefined) metrics.operationStarted({ cluster: name, kind: operation.kind });
       engine.wake();
       poke();
+      if (operation !== undefined) changed({ kind: 'operation', id: operation.id });
     },
   });
   const reaper = createReaper({
@@ -85,6 +92,7 @@ export function createMember(options: MemberOptions): Member {
     cluster,
     clock,
     policy: reaperPolicy(config),
+    health: healthPolicy(config),
     safety: deps.safety,
     log,
     upkeep: operations,
@@ -98,6 +106,9 @@ export function createMember(options: MemberOptions): Member {
     await cluster.stop();
     await vms.close();
   };
+  cluster.onChange((change) => {
+    if ('nodeName' in change) changed({ kind: 'worker', cluster: name, name: change.nodeName });
+  });
   wakeOnChange(cluster, store, clock, () => engine.wake(), log);
   gauge(metrics, cluster, store, operations, clock);
   return {

@@ -42,9 +42,11 @@ export type Parts = {
 };
 
 function secretsOf(config: Config): readonly string[] {
-  const { slack } = config;
+  const { slack, mcp } = config;
   const own = config.clusters.flatMap(({ mcpServers, join }) => [mcpServers.proxmox.bearerToken, join.k3s.token]);
-  return [slack.botToken, slack.appToken, slack.signingSecret, ...own].filter((secret) => secret !== undefined);
+  return [slack.botToken, slack.appToken, slack.signingSecret, ...mcp.tokens.map(({ token }) => token), ...own].filter(
+    (secret) => secret !== undefined,
+  );
 }
 
 export function makeParts({ config, clock = systemClock, kubeconfig }: AppOptions): Parts {

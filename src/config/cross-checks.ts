@@ -231,6 +231,21 @@ function checkSlack({ slack }: FileConfig, add: Add): void {
 }
 
 /** Every rule between keys that the file breaks. */
+function checkAssistants({ mcp }: FileConfig, add: Add): void {
+  if (mcp.enabled && mcp.tokens.length === 0)
+    add('mcp.tokens', ['mcp.enabled'], 'is empty; needed: a token for each assistant, or mcp.enabled: false');
+  const names = new Set<string>();
+  const values = new Set<string>();
+  for (const [index, { name, token }] of mcp.tokens.entries()) {
+    const path = `mcp.tokens.${index}`;
+    if (names.has(name)) add(`${path}.name`, ['mcp.tokens'], `found "${name}"; each token needs a name of its own`);
+    if (token !== undefined && values.has(token))
+      add(`${path}.token`, ['mcp.tokens'], 'is the same as another one; each assistant needs a token of its own');
+    names.add(name);
+    if (token !== undefined) values.add(token);
+  }
+}
+
 export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   const problems: CrossProblem[] = [];
   const add: Add = (path, others, text) => {
@@ -242,5 +257,6 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkTimes(file, add);
   checkJoin(file, add);
   checkSlack(file, add);
+  checkAssistants(file, add);
   return problems;
 }

@@ -91,7 +91,10 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
       problem(error instanceof Error ? error.message : 'its file cannot be read', file && fileVariable);
     }
   }
-  return { problems: [...problems, ...clusterSecrets(tree, readFile)], variables };
+  return {
+    problems: [...problems, ...clusterSecrets(tree, readFile), ...assistantTokens(tree, given, readFile)],
+    variables,
+  };
 }
 
 /** Reads the secret files that single clusters name. @returns what is wrong with them. */
@@ -113,4 +116,32 @@ function clusterSecrets(tree: Tree, readFile: ReadFile): readonly Problem[] {
       }
     }),
   );
+}
+
+/** Puts the assistants' tokens where their variables and files say. @returns what is wrong with them. */
+function assistantTokens(
+  tree: Tree,
+  given: (name: string) => string | undefined,
+  readFile: ReadFile,
+): readonly Problem[] {
+  const tokens = getAt(tree, ['mcp', 'tokens']);
+  return (Array.isArray(tokens) ? (tokens as unknown[]) : []).flatMap((item, index) => {
+    if (!isTree(item)) return [];
+    const problem = (text: string, variable?: string) => [
+      { path: `mcp.tokens.${index}.token`, text, line: undefined, variable },
+    ];
+    const { token, token_env: name, token_file: file } = item;
+    if (token !== undefined)
+      return problem('a token does not stand in the file; name a variable in token_env, or a file in token_file');
+    if ((typeof name === 'string') === (typeof file === 'string'))
+      return problem('needs either token_env (the name of a variable) or token_file');
+    try {
+      const value = typeof name === 'string' ? given(name) : readSecret(String(file), readFile);
+      if (value === undefined) return problem('the variable that holds the token is not set', String(name));
+      item['token'] = value;
+      return [];
+    } catch (error) {
+      return problem(error instanceof Error ? error.message : 'its file cannot be read');
+    }
+  });
 }

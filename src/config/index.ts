@@ -9,6 +9,7 @@ export {
   drainPolicy,
   enginePolicy,
   joinTemplates,
+  healthPolicy,
   reaperPolicy,
   reaperSchedule,
   safetyPolicy,

@@ -168,6 +168,13 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
     workerSizes: Object.fromEntries(sizes) as ClusterConfig['workerSizes'],
     join: { ...derived.join, ...effectiveTemplates(file) },
     slack: { ...derived.slack, botToken },
+    mcp: {
+      ...derived.mcp,
+      tokens: derived.mcp.tokens.map(({ token = '', tokenEnv: _env, tokenFile: _file, ...rest }) => ({
+        ...rest,
+        token,
+      })),
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type {
   AccessPolicy,
   DrainPolicy,
   EnginePolicy,
+  HealthPolicy,
   Matcher,
   ReaperPolicy,
   SafetyPolicy,
@@ -79,6 +80,15 @@ export function reaperPolicy({ warnings, reaper }: ClusterConfig): ReaperPolicy 
     retryAfterMs: reaper.retryAfterMinutes * MINUTE_MS,
     sweepEveryMs: reaper.sweepIntervalSeconds * SECOND_MS,
     sweepGraceMs: reaper.sweepGraceSeconds * SECOND_MS,
+  };
+}
+
+/** `health`. */
+export function healthPolicy({ health }: ClusterConfig): HealthPolicy {
+  return {
+    notReadyMs: health.notReadyMinutes * MINUTE_MS,
+    autoRepair: health.autoRepair,
+    maxUnhealthyPercent: health.maxUnhealthyPercent,
   };
 }
 

@@ -172,6 +172,37 @@ const slack = section({
   api_url: httpUrl.optional(),
 });
 
+const mcpToken = z.strictObject({
+  name: matching(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits, ".", "_" and "-", at most 40 characters'),
+  token_env: matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable').optional(),
+  token_file: secretFile(),
+  token: matching(/^[\x21-\x7e]{16,}$/, 'at least 16 characters without spaces')
+    .max(8000)
+    .optional(),
+  role: z.enum(['viewer', 'operator', 'admin']).default('viewer'),
+  user: matching(/^[UW][A-Z0-9]{2,}$/, 'a Slack user id (U… or W…)').optional(),
+  clusters: z.array(text(63)).max(100).default([]),
+  alone: z
+    .array(z.enum(['destroy', 'force']))
+    .max(2)
+    .default([]),
+  max_count: z.int().min(1).max(10).optional(),
+  max_ttl_hours: z.int().min(1).max(168).optional(),
+  sizes: z.array(sizeName).max(100).default([]),
+});
+
+const mcp = section({
+  enabled: z.boolean().default(false),
+  host: text(253).default('127.0.0.1'),
+  port: whole(0, 65_535, 9091),
+  allowed_hosts: z.array(text(300)).max(100).default([]),
+  allowed_origins: z.array(httpUrl).max(100).default([]),
+  max_body_kib: whole(1, 10_240, 256),
+  max_sessions: whole(1, 10_000, 200),
+  idle_minutes: whole(1, 10_080, 60),
+  tokens: z.array(mcpToken).max(100).default([]),
+});
+
 const mcpServers = section({
   preferred_provider: z.enum(['proxmox', 'talos']).default('proxmox'),
   proxmox,
@@ -217,6 +248,11 @@ export const fileSchema = z.strictObject({
     sweep_interval_seconds: whole(1, 86_400, 120),
     sweep_grace_seconds: whole(1, 86_400, 30),
   }),
+  health: section({
+    not_ready_minutes: whole(1, 1440, 10),
+    auto_repair: z.boolean().default(false),
+    max_unhealthy_percent: whole(1, 100, 20),
+  }),
   engine: section({
     max_steps_at_once: whole(1, 500, 20),
     step_timeout_seconds: seconds(1, 3600, 60),
@@ -230,6 +266,7 @@ export const fileSchema = z.strictObject({
   logging: section({
     level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   }),
+  mcp,
   monitoring: section({
     enabled: z.boolean().default(true),
     host: text(253).default('127.0.0.1'),
@@ -265,10 +302,16 @@ export type Config = ClusterConfig & {
 /** The configuration as one cluster has it; `kubernetes.name` is the cluster's name. */
 export type ClusterConfig = Omit<
   Derived,
-  'clusters' | 'defaultCluster' | 'kubernetes' | 'mcpServers' | 'workerSizes' | 'join' | 'slack'
+  'clusters' | 'defaultCluster' | 'kubernetes' | 'mcpServers' | 'workerSizes' | 'join' | 'slack' | 'mcp'
 > & {
   /** Channels in which this cluster is the default one. */
   readonly defaultIn: readonly string[];
+  /** Each token holds its value, wherever it came from. */
+  readonly mcp: Omit<Derived['mcp'], 'tokens'> & {
+    readonly tokens: readonly (Omit<Derived['mcp']['tokens'][number], 'tokenEnv' | 'tokenFile' | 'token'> & {
+      readonly token: string;
+    })[];
+  };
   /** `inCluster` is decided: `auto` looked at the environment. */
   readonly kubernetes: Omit<Derived['kubernetes'], 'inCluster'> & { readonly inCluster: boolean };
   readonly mcpServers: Omit<Derived['mcpServers'], 'proxmox'> & {

@@ -81,7 +81,8 @@ const HIDDEN_SECTIONS: ReadonlySet<string | number> = new Set(['env', 'headers',
 /** True where the value may be a secret and is never shown. */
 export function isSecret(path: Path): boolean {
   const last = String(path.at(-1) ?? '');
-  const secret = /(token|secret|password|authorization)/i.test(last) && !/(_file|_minutes|_groups)$/.test(last);
+  const secret =
+    /(token|secret|password|authorization)/i.test(last) && !/(_file|_env|_minutes|_groups)$|^tokens$/.test(last);
   return secret || path.slice(0, -1).some((key) => HIDDEN_SECTIONS.has(key)) || /^(user_data|join_command)$/.test(last);
 }
 
@@ -96,6 +97,7 @@ export function camelCase(schema: z.core.$ZodType, value: unknown): unknown {
     return Object.fromEntries(
       Object.entries(value).map(([key, child]) => [camel(key), shape[key] ? camelCase(shape[key], child) : child]),
     );
+  if (inner instanceof z.ZodArray) return (value as unknown[]).map((item) => camelCase(inner.element, item));
   if (inner instanceof z.ZodRecord)
     return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, camelCase(inner.valueType, child)]));
   return value;

@@ -120,18 +120,33 @@ export function podsToEvict(pods: readonly PodFacts[]): readonly PodFacts[] {
   return pods.filter((pod) => !finished(pod) && !pod.mirror && !ownedByDaemonSet(pod));
 }
 
-/** Which budgets hold which pods back now; a budget that allows 0 with every expected pod healthy never lets go. */
+/**
+ * Which budgets hold which pods back now. A budget that allows 0 with every expected pod healthy never lets go; a pod that
+ * several budgets cover is never evicted by Kubernetes, whatever they allow.
+ */
 export function budgetBlocks(pods: readonly PodFacts[], budgets: readonly BudgetFacts[]): readonly BudgetBlock[] {
-  return pods.flatMap((pod) =>
-    budgets
-      .filter(
-        (budget) => budget.namespace === pod.namespace && budget.disruptionsAllowed < 1 && budget.matches(pod.labels),
-      )
+  return pods.flatMap((pod): readonly BudgetBlock[] => {
+    const covering = budgets.filter((budget) => budget.namespace === pod.namespace && budget.matches(pod.labels));
+    const name = (budget: BudgetFacts): string => `${budget.namespace}/${budget.name}`;
+    if (covering.length > 1)
+      return [
+        {
+          pod: podKey(pod),
+          budget: covering.map(name).join(', '),
+          numbers: `${covering.length} budgets cover it, and Kubernetes evicts no pod that more than one covers`,
+          never: true,
+        },
+      ];
+    return covering
+      .filter((budget) => budget.disruptionsAllowed < 1)
       .map((budget) => ({
         pod: podKey(pod),
-        budget: `${budget.namespace}/${budget.name}`,
+        budget: name(budget),
         numbers: `${budget.currentHealthy} of ${budget.expectedPods} healthy, ${budget.desiredHealthy} needed, ${budget.disruptionsAllowed} may go`,
-        never: budget.currentHealthy >= budget.expectedPods && budget.desiredHealthy >= budget.expectedPods,
-      })),
-  );
+        never:
+          budget.expectedPods > 0 &&
+          budget.currentHealthy >= budget.expectedPods &&
+          budget.desiredHealthy >= budget.expectedPods,
+      }));
+  });
 }

@@ -4,23 +4,40 @@
  */
 import type { SizeName } from './worker.ts';
 
-export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire';
+export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire' | 'repair';
 export type RunKind = 'add-worker' | 'drain-worker' | 'remove-worker' | 'extend-worker';
 export type RunState = 'running' | 'undoing' | 'succeeded' | 'undone' | 'stuck';
 /** Projection of an operation's runs; `partial`: some succeeded, some did not. */
 export type OperationState = 'running' | 'succeeded' | 'partial' | 'failed' | 'cancelled' | 'stuck';
 
-/** Who asked: a Slack user, or Burst itself (the reaper). */
+/** Who asked: a Slack user, an assistant over MCP (by its token's name), or Burst itself (the reaper). */
 export type Actor =
   | { readonly kind: 'slack'; readonly userId: string; readonly userName?: string }
+  /** `userId`: the Slack user who answers for it. */
+  | { readonly kind: 'assistant'; readonly name: string; readonly userId?: string }
   | { readonly kind: 'system'; readonly name: string };
+
+/** The Slack user behind an actor: who asked, or who answers for the assistant that did. */
+export const personOf = (by: Actor | undefined): string | undefined =>
+  by === undefined || by.kind === 'system' ? undefined : by.userId;
+
+/** The id by which an actor is known and looked for: a Slack user id, or the name of an assistant or of Burst's own part. */
+export const actorId = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
 
 export type OperationParams =
   | { readonly kind: 'provision'; readonly count: number; readonly size: SizeName; readonly ttlHours: number }
   | { readonly kind: 'drain'; readonly workers: readonly string[]; readonly permanent: boolean }
   | { readonly kind: 'destroy'; readonly workers: readonly string[]; readonly force: boolean }
   | { readonly kind: 'extend'; readonly workers: readonly string[]; readonly hours: number }
-  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number };
+  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number }
+  | {
+      readonly kind: 'repair';
+      /** The sick one. */
+      readonly workers: readonly string[];
+      readonly replacement: string;
+      readonly size: SizeName;
+      readonly deadlineMs: number;
+    };
 
 export type Operation = {
   readonly id: string;
@@ -73,6 +90,10 @@ export type RunData = {
   readonly extraDrainMs?: number;
   readonly podsToMove?: number;
   readonly podsMoved?: number;
+  /** VolumeAttachments that had not gone within the time limit when the removal went on. */
+  readonly volumesLeft?: number;
+  /** The worker that has to be Ready before this one is removed. */
+  readonly replacement?: string;
   /** What people were told a blocked removal waits for. */
   readonly toldOf?: string;
 };

@@ -52,6 +52,15 @@ export type ReaperPolicy = {
   readonly sweepGraceMs: number;
 };
 
+export type HealthPolicy = {
+  /** How long a burst worker may be not Ready before people are told, ms. */
+  readonly notReadyMs: number;
+  /** Repair by itself what has been told. */
+  readonly autoRepair: boolean;
+  /** Never by itself while more than this share of the burst workers (rounded up to whole ones) is sick. */
+  readonly maxUnhealthyPercent: number;
+};
+
 export type EnginePolicy = {
   readonly maxStepsAtOnce: number;
   readonly stepTimeoutMs: number;

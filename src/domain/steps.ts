@@ -1,5 +1,6 @@
 /** Steps and their audit rows in words. Invariant: every step of every run is here, by the title that the step itself has. */
 const titles: ReadonlyMap<string, string> = new Map([
+  ['await-replacement', 'Waiting for its replacement'],
   ['reserve-id', 'Reserving a VM id'],
   ['clone', 'Cloning the VM'],
   ['configure', 'Sizing and tagging the VM'],

@@ -7,6 +7,11 @@ import type { NodeFacts, PodFacts, Resources, WorkerStatus, WorkerView } from '.
 export const isReady = (node: Pick<NodeFacts, 'conditions'>): boolean =>
   node.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
 
+/** When the node last stopped being Ready, ms; undefined while it is Ready or does not say. */
+export function notReadySince(node: Pick<NodeFacts, 'conditions'>): number | undefined {
+  return isReady(node) ? undefined : node.conditions.find(({ type }) => type === 'Ready')?.sinceMs;
+}
+
 /** not_ready before draining before busy before ready; busy: runs at least one pod that a drain would evict. */
 export function workerStatus(node: NodeFacts, pods: readonly PodFacts[]): WorkerStatus {
   if (!isReady(node)) return 'not_ready';
@@ -36,11 +41,13 @@ export function workerView(
   },
 ): WorkerView {
   const burst = workerType(node, safety) === 'burst';
+  const notReady = notReadySince(node);
   return {
     cluster,
     name: node.name,
     type: burst ? 'burst' : 'permanent',
     status: workerStatus(node, pods),
+    ...(notReady === undefined ? {} : { notReadySinceMs: notReady }),
     size: node.annotations[NODE_KEYS.size],
     capacity: node.capacity,
     allocatable: node.allocatable,

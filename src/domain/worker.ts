@@ -77,6 +77,8 @@ export type WorkerView = {
   readonly name: string;
   readonly type: WorkerType;
   readonly status: WorkerStatus;
+  /** Since when a worker that is not Ready is not. */
+  readonly notReadySinceMs?: number;
   readonly size: SizeName | undefined;
   readonly capacity: Resources;
   readonly allocatable: Resources;

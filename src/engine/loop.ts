@@ -2,6 +2,7 @@
  * Claims a cluster's due runs and advances them, at most `maxStepsAtOnce` at a time. Invariants: nothing is remembered here
  * that the store does not know, so a crash costs one repeated look; a cluster that hangs takes no other's slots.
  */
+import type { Run } from '../domain/operation.ts';
 import type { Clock } from '../ports/clock.ts';
 import { advance } from './runner.ts';
 import type { RunnerDeps } from './runner.ts';
@@ -21,7 +22,7 @@ export type LoopDeps = RunnerDeps & {
   /** The cluster whose runs it advances; without it, runs of every cluster. */
   readonly clusterName?: string;
   /** Called after a run was advanced: the outbox may have news. */
-  readonly advanced: () => void;
+  readonly advanced: (run: Run) => void;
 };
 
 export function createEngine(deps: LoopDeps): Engine {
@@ -49,7 +50,7 @@ export function createEngine(deps: LoopDeps): Engine {
         })
         .finally(() => {
           inFlight.delete(work);
-          deps.advanced();
+          deps.advanced(run);
           wake();
         });
       inFlight.add(work);

@@ -2,6 +2,7 @@
  * Who is told what, and how: one rule for each kind of notice. Invariants: pure; a notice that has anywhere to go is never
  * dropped; only a person who has to decide something is mentioned.
  */
+import { personOf } from '../domain/operation.ts';
 import type { Actor } from '../domain/operation.ts';
 import type { Notice } from '../ports/store.ts';
 
@@ -25,7 +26,7 @@ export type Telling = {
 };
 
 const people = (actors: readonly (Actor | undefined)[]): readonly string[] => [
-  ...new Set(actors.flatMap((actor) => (actor?.kind === 'slack' ? [actor.userId] : []))),
+  ...new Set(actors.flatMap((actor) => personOf(actor) ?? [])),
 ];
 
 /** The channel where it was asked for, else the default one, else a direct message to each of these in turn. */
@@ -38,6 +39,10 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
   warning: (facts) => {
     const owners = people(facts.owners ?? []);
     return { as: 'once', to: reach(facts, owners), mention: owners };
+  },
+  health: (facts) => {
+    const owners = people(facts.owners ?? []);
+    return { as: 'edited', to: reach(facts, owners), mention: owners };
   },
   alert: (facts) => ({
     as: 'once',

@@ -10,7 +10,7 @@ import type { Accepted, Operations } from './types.ts';
 
 export function createControl(
   submission: Submission,
-  requests: Pick<Operations, 'provision' | 'drain' | 'destroy' | 'extend'>,
+  requests: Pick<Operations, 'provision' | 'drain' | 'destroy' | 'extend' | 'repair'>,
 ): Pick<Operations, 'cancel' | 'retry' | 'force' | 'waitLonger'> {
   const { deps, audited, operationOf } = submission;
   const { cluster, store, clock } = deps;
@@ -144,6 +144,13 @@ export function createControl(
             return requests.drain({ ...again, workers, admin: false });
           case 'extend':
             return requests.extend({ ...again, workers, hours: params.hours });
+          case 'repair': {
+            const sick = params.workers[0] ?? '';
+            // with its replacement there already, what is left to do is the removal
+            return workers.includes(params.replacement)
+              ? requests.repair({ ...again, worker: sick })
+              : requests.destroy({ ...again, workers, force: false, drainFirst: true });
+          }
           case 'destroy':
           case 'expire':
             // force is never repeated by itself: it needs its own confirmation

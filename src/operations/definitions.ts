@@ -9,6 +9,7 @@ import { cloneVm, configureVm, reserveId, startVm } from './steps/create-vm.ts';
 import { awaitDetach, cordon, evictPods } from './steps/drain.ts';
 import { extendDeadline } from './steps/extend.ts';
 import { awaitJoin, awaitReady, labelNode } from './steps/join.ts';
+import { awaitReplacement } from './steps/replacement.ts';
 import { closeWorker, deleteVm, removeNode, stopVm } from './steps/remove.ts';
 
 async function scheduleAs(deps: StepDeps, run: Run, status: ScheduleStatus): Promise<{ readonly schedule?: Schedule }> {
@@ -67,6 +68,8 @@ function removeWorker(deps: StepDeps): RunDefinition {
   return {
     kind: 'remove-worker',
     steps: [
+      // a plain removal begins at the step after it
+      awaitReplacement(deps),
       cordon(deps, mode),
       evictPods(deps, mode),
       awaitDetach(deps),

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { budgetBlocks, drainPlan, podKey } from '../domain/drain-plan.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
+import { actorId } from '../domain/operation.ts';
 import { deadlineOf, destroyRefusal } from '../domain/safety.ts';
 import { workerView } from '../domain/views.ts';
 import type { NodeFacts, WorkerView } from '../domain/worker.ts';
 import { missingDaemonSets } from './steps/drain.ts';
-import { actorText } from './submission.ts';
 import type { Submission } from './submission.ts';
 import type { DestroyPreview } from './types.ts';
 
@@ -54,7 +54,7 @@ export function createPreviews({ deps, nodeOf }: Submission) {
     const record = await store.getWorker(cluster.name, node.name);
     const run = await store.liveRunOf(cluster.name, node.name);
     return workerView(cluster.name, node, await cluster.listPodsOnNode(node.name), deps.safety, {
-      owner: record === undefined ? undefined : actorText(record.owner),
+      owner: record === undefined ? undefined : actorId(record.owner),
       operationId: run?.operationId ?? record?.operationId,
       activity: run?.progress,
     });

@@ -1,12 +1,12 @@
 /** What Burst knows of workers and operations. Invariant: reads only; what may be old says so. */
 import { auditText } from '../domain/steps.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
+import { actorId } from '../domain/operation.ts';
 import { isControlPlane, NODE_KEYS } from '../domain/safety.ts';
 import { workerView } from '../domain/views.ts';
 import { resolveName } from './names.ts';
 import type { Previews } from './previews.ts';
 import { assertDrainable } from './steps/drain.ts';
-import { actorText } from './submission.ts';
 import type { Submission } from './submission.ts';
 import type { Operations } from './types.ts';
 
@@ -30,7 +30,7 @@ export function createQueries(
         .map((node) => {
           const record = byName.get(node.name);
           return workerView(cluster.name, node, cluster.cachedPods(node.name), deps.safety, {
-            owner: record === undefined ? undefined : actorText(record.owner),
+            owner: record === undefined ? undefined : actorId(record.owner),
             operationId: record?.operationId,
             activity: live.get(node.name)?.progress,
           });
@@ -87,7 +87,7 @@ export function createQueries(
         vm: vmId === undefined ? undefined : { id: vmId, host: record?.vmHost, state },
         history: history.map((row) => ({
           atMs: row.atMs,
-          actor: actorText(row.actor),
+          actor: actorId(row.actor),
           text: auditText(row.action, row.text),
         })),
       };

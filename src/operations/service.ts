@@ -8,6 +8,7 @@ import { destroyRefusal } from '../domain/safety.ts';
 import { createControl } from './control.ts';
 import { createPreviews } from './previews.ts';
 import { createQueries } from './queries.ts';
+import { createRepair } from './repair.ts';
 import { createRequests } from './requests.ts';
 import { createSubmission } from './submission.ts';
 import type { ServiceDeps } from './submission.ts';
@@ -19,6 +20,8 @@ export type Upkeep = {
   expire(workers: readonly string[], deadlineMs: number, reason: string): Promise<Accepted>;
   /** Removes the VM of a worker that is recorded as failed or removed: a call of its ended run landed late. */
   sweep(workerName: string, vmId: string, reason: string): Promise<Accepted>;
+  /** Repairs a worker that has not been Ready since `sinceMs`, once for that time. */
+  repairSick(workerName: string, sinceMs: number): Promise<Accepted>;
   /** Takes up a burst worker that the database does not know, from its node's annotations. */
   adopt(nodeName: string): Promise<void>;
 };
@@ -28,7 +31,7 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
   const submission = createSubmission(deps);
   const { audited, submit, nodeOf, ensureRecorded, assertRecorded, removals } = submission;
   const previews = createPreviews(submission);
-  const requests = createRequests(submission, previews);
+  const requests = { ...createRequests(submission, previews), ...createRepair(submission) };
   const control = createControl(submission, requests);
   return {
     ...requests,
@@ -49,6 +52,14 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
       const refusal = destroyRefusal(node, deps.safety);
       if (refusal !== undefined) throw refusal;
       await ensureRecorded(node);
+    },
+    repairSick(worker, sinceMs) {
+      return requests.repair({
+        by: { kind: 'system', name: 'reaper' },
+        reason: 'it has not been Ready for too long',
+        idempotencyKey: `repair:${cluster.name}:${worker}:${sinceMs}`,
+        worker,
+      });
     },
     async sweep(workerName, vmId, reason) {
       const by: Actor = { kind: 'system', name: 'reaper' };

@@ -5,6 +5,7 @@ import { deadlineOf, NODE_KEYS } from '../domain/safety.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { NewAudit, WorkerRecord } from '../ports/store.ts';
 import { runDefinitions } from './definitions.ts';
+import { AWAIT_REPLACEMENT } from './steps/replacement.ts';
 import type { StepDeps } from './deps.ts';
 import type { Accepted, Request } from './types.ts';
 
@@ -17,16 +18,23 @@ export type ServiceDeps = StepDeps & {
   readonly submitted: (operation?: Operation) => void;
 };
 
-export type Planned = { readonly workerName: string; readonly kind: RunKind; readonly data: Run['data'] };
-
-/** The id by which people know an actor. */
-export const actorText = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
+export type Planned = {
+  readonly workerName: string;
+  readonly kind: RunKind;
+  readonly data: Run['data'];
+  readonly step?: string;
+};
 
 export type Submission = ReturnType<typeof createSubmission>;
 
 export function createSubmission(deps: ServiceDeps) {
   const { cluster, store, clock } = deps;
-  const first = new Map([...runDefinitions(deps)].map(([kind, definition]) => [kind, definition.steps[0]?.name ?? '']));
+  const first = new Map(
+    [...runDefinitions(deps)].map(([kind, definition]) => [
+      kind,
+      definition.steps.find(({ name }) => name !== AWAIT_REPLACEMENT)?.name ?? '',
+    ]),
+  );
 
   /** Runs `work`; a BurstError it throws is audited as a refusal and thrown on. */
   async function audited<T>(action: string, by: Actor, worker: string | undefined, work: () => Promise<T>): Promise<T> {
@@ -72,7 +80,7 @@ export function createSubmission(deps: ServiceDeps) {
         id: deps.ids.next(),
         workerName: plan.workerName,
         kind: plan.kind,
-        step: first.get(plan.kind) ?? '',
+        step: plan.step ?? first.get(plan.kind) ?? '',
         data: plan.data,
       })),
       workers: workers.map((worker) => ({ ...worker, operationId: id })),

@@ -48,6 +48,12 @@ export interface Operations {
     },
   ): Promise<Accepted>;
   extend(request: Request & { readonly workers: readonly string[]; readonly hours: number }): Promise<Accepted>;
+  /**
+   * Replaces a worker that is not Ready: one of the same size and deadline is provisioned, and when that is Ready the sick
+   * one is drained and removed. It stays when the replacement fails.
+   * @throws `changed_meanwhile` when it is Ready again, `limit_reached` when there is no room for a replacement.
+   */
+  repair(request: Request & { readonly worker: string }): Promise<Accepted>;
   cancel(
     operationId: string,
     by: Actor,

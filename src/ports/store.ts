@@ -13,6 +13,7 @@ import type {
   RunData,
   RunKind,
 } from '../domain/operation.ts';
+import type { HealthEpisode } from '../domain/health-plan.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -83,7 +84,9 @@ export type Notice =
       readonly workerName?: string;
       readonly operationId?: string;
       readonly text: string;
-    };
+    }
+  /** (Re)draw the one message of a time that a worker was not Ready. */
+  | { readonly kind: 'health'; readonly cluster: string; readonly workerName: string; readonly sinceMs: number };
 export type NewOutbox = {
   readonly key: string;
   readonly notice: Notice;
@@ -243,6 +246,12 @@ export interface Store {
     readonly expiredAtMs?: number;
   }): Promise<readonly TokenRecord[]>;
   forgetToken(cluster: string, id: string): Promise<void>;
+
+  /** Times that workers were not Ready and that have not ended, earliest first. */
+  openEpisodes(cluster: string): Promise<readonly HealthEpisode[]>;
+  getEpisode(cluster: string, workerName: string, sinceMs: number): Promise<HealthEpisode | undefined>;
+  /** Writes the episode with its notice and audit row, if given, in one transaction. */
+  saveEpisode(episode: HealthEpisode, notice?: NewOutbox, audit?: NewAudit): Promise<void>;
 
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;

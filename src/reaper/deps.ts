@@ -1,4 +1,4 @@
-import type { ReaperPolicy, SafetyPolicy } from '../domain/policy.ts';
+import type { HealthPolicy, ReaperPolicy, SafetyPolicy } from '../domain/policy.ts';
 import type { Log } from '../engine/index.ts';
 import type { Upkeep } from '../operations/index.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -12,6 +12,7 @@ export type ReaperDeps = {
   readonly vms: Pick<VmProvider, 'list'>;
   readonly clock: Clock;
   readonly policy: ReaperPolicy;
+  readonly health: HealthPolicy;
   readonly safety: SafetyPolicy;
   /** This installation's ownership tag; also its name as the Lease's holder. */
   readonly ownerTag: string;

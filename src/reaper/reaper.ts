@@ -6,6 +6,7 @@ import { reapPlan } from '../domain/reap-plan.ts';
 import type { ReapPlan } from '../domain/reap-plan.ts';
 import { isBurstError } from '../domain/errors.ts';
 import type { ReaperDeps } from './deps.ts';
+import { lookAfterHealth } from './health.ts';
 import { repair } from './repairs.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { tellOnce, warn } from './tell.ts';
@@ -18,7 +19,7 @@ export type ReapSummary = { readonly expired: number; readonly warned: number; r
 export type Reaper = {
   /** One round; a call while one is under way gets that one's result. */
   readonly tick: () => Promise<ReapSummary>;
-  /** Takes or renews the Lease; false when another installation holds it. */
+  /** Between two ticks: takes or renews the Lease, and looks at the workers' health; false when another holds it. */
   readonly renew: () => Promise<boolean>;
   /** The holder of the Lease that kept the last round from being ours. */
   readonly rival: () => string | undefined;
@@ -42,6 +43,19 @@ export function createReaper(deps: ReaperDeps): Reaper {
       return true;
     }
   }
+  let looking: Promise<number> | undefined;
+  /** One look at a time; one that fails is repeated at the next tick. */
+  function lookOnce(): Promise<number> {
+    looking ??= lookAfterHealth(deps)
+      .catch((error: unknown) => {
+        deps.log.error({ err: error }, "the workers' health could not be looked at");
+        return 0;
+      })
+      .finally(() => {
+        looking = undefined;
+      });
+    return looking;
+  }
   async function round(): Promise<ReapSummary> {
     const startedMs = deps.clock.now();
     if (!(await isOurs())) {
@@ -53,6 +67,7 @@ export function createReaper(deps: ReaperDeps): Reaper {
     let outcome: 'ok' | 'failed' = 'failed';
     try {
       const summary = await act(deps, reapPlan(await takeSnapshot(deps, sweep), deps.policy, deps.safety));
+      await lookOnce();
       outcome = 'ok';
       return summary;
     } finally {
@@ -61,7 +76,11 @@ export function createReaper(deps: ReaperDeps): Reaper {
   }
   return {
     rival: () => rival,
-    renew: isOurs,
+    async renew() {
+      const ours = await isOurs();
+      if (ours) await lookOnce();
+      return ours;
+    },
     tick() {
       running ??= round().finally(() => {
         running = undefined;

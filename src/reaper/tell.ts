@@ -8,15 +8,23 @@ const by = { kind: 'system', name: 'reaper' } as const;
 /** An alert that is said once for each key; in the channel of the worker, if it has one. */
 export async function tellOnce(
   deps: ReaperDeps,
-  alert: { readonly key: string; readonly workerName: string; readonly text: string },
+  alert: { readonly key: string; readonly workerName?: string; readonly text: string },
 ): Promise<void> {
   const key = `${deps.cluster.name}:${alert.key}`;
   if ((await deps.store.claimAction(key, by, deps.clock.now())) !== undefined) return;
   await deps.store.enqueue({
     key,
     notBeforeMs: 0,
-    channelId: (await deps.store.getWorker(deps.cluster.name, alert.workerName))?.channelId,
-    notice: { kind: 'alert', cluster: deps.cluster.name, workerName: alert.workerName, text: alert.text },
+    channelId:
+      alert.workerName === undefined
+        ? undefined
+        : (await deps.store.getWorker(deps.cluster.name, alert.workerName))?.channelId,
+    notice: {
+      kind: 'alert',
+      cluster: deps.cluster.name,
+      ...(alert.workerName === undefined ? {} : { workerName: alert.workerName }),
+      text: alert.text,
+    },
   });
   deps.poke();
 }

@@ -35,7 +35,7 @@ export type KubernetesSimulator = {
   readonly kubeconfig: string;
   world(): { nodes: WorldNode[] };
   onChange(listener: Listener): () => void;
-  setFault(name: 'api_down' | 'pdb_blocks', on: boolean): void;
+  setFault(name: 'api_down' | 'pdb_blocks' | 'kubelet_down', on: boolean): void;
   close(): Promise<void>;
 };
 

@@ -27,13 +27,14 @@ export type WorldServerOptions = {
 };
 export type WorldServer = { readonly url: string; close(): Promise<void> };
 
-const faultNames = ['clone_fails', 'never_joins', 'pdb_blocks', 'locked', 'api_down'] as const;
+const faultNames = ['clone_fails', 'never_joins', 'pdb_blocks', 'locked', 'kubelet_down', 'api_down'] as const;
 type FaultName = (typeof faultNames)[number];
 const faultLabels: Record<FaultName, string> = {
   clone_fails: 'Clone fails',
   never_joins: 'VM never joins',
   pdb_blocks: 'PodDisruptionBudget blocks',
   locked: 'Proxmox locked',
+  kubelet_down: 'Kubelet of a burst worker down',
   api_down: 'API server down',
 };
 
@@ -94,7 +95,8 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     const found = switches.find((item) => item.name === name);
     if (found === undefined) return false;
     const { fault, cluster } = found;
-    if (fault === 'api_down' || fault === 'pdb_blocks') cluster.kubernetes.setFault(fault, on);
+    if (fault === 'api_down' || fault === 'pdb_blocks' || fault === 'kubelet_down')
+      cluster.kubernetes.setFault(fault, on);
     else cluster.proxmox.setFault(fault, on);
     found.on = on;
     announce('world');

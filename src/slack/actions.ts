@@ -26,6 +26,7 @@ import { retryOperation } from './commands/retry.ts';
 
 const listValue = z.object({ page: z.int().min(0).max(10_000), words: z.string().max(200) });
 const warnValue = z.object({ workers: z.array(z.string().max(253)).min(1).max(20), deadlineMs: z.number() });
+const sickValue = z.object({ worker: z.string().max(253), sinceMs: z.number() });
 const blockedValue = z.object({ operationId: z.string().max(100), worker: z.string().max(253) });
 /** Operations looked through for an earlier click: those of the last hours, by far. */
 const RECENT = 500;
@@ -151,7 +152,12 @@ function clicksIn(services: Services): Clicks {
           });
         // The generations tell one failure from the next, so that a later retry is another one.
         const generation = runs.reduce((sum, run) => sum + run.generation, 0);
-        const kinds: OperationKind[] = operation.kind === 'expire' ? ['destroy'] : [operation.kind];
+        const kinds: OperationKind[] =
+          operation.kind === 'expire'
+            ? ['destroy']
+            : operation.kind === 'repair'
+              ? ['repair', 'destroy']
+              : [operation.kind];
         return once(`retry ${value} ${generation}`, kinds, call, (own) => retryOperation(value, own, services));
       }
       default:
@@ -168,6 +174,15 @@ function clicksIn(services: Services): Clicks {
     const where = services.clusters.several ? ` ${services.cluster}` : '';
     return once(`extend ${[...workers].sort().join()} ${deadlineMs} ${hours}${where}`, ['extend'], call, async (own) =>
       own.reply(acceptedMessage(await operations.extend({ ...requestOf(own), workers, hours }))),
+    );
+  };
+
+  const onSick = async (verb: string, value: string, call: Call): Promise<void> => {
+    if (verb !== 'repair') throw unknownButton(verb);
+    const { worker, sinceMs } = read(sickValue, value);
+    await gate.requireWorkers(call, [worker], 'repair');
+    return once(`repair ${worker} ${sinceMs}`, ['repair'], call, async (own) =>
+      own.reply(acceptedMessage(await operations.repair({ ...requestOf(own), worker }))),
     );
   };
 
@@ -199,6 +214,8 @@ function clicksIn(services: Services): Clicks {
       }
       case 'op':
         return onOperation(verb, click.value, call);
+      case 'health':
+        return onSick(verb, click.value, call);
       case 'warn':
         return onWarning(verb, argument, click.value, call);
       default:

@@ -12,7 +12,7 @@ import type { Actor, Operation } from '../domain/operation.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
-import { alertMessage, warningMessage } from './blocks/notices.ts';
+import { alertMessage, healthMessage, warningMessage } from './blocks/notices.ts';
 import { operationMessage } from './blocks/operation.ts';
 import { threadMessage } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
@@ -167,6 +167,23 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     return true;
   };
 
+  /** Draws the message of a time that a worker is not Ready from its present state. */
+  const deliverHealth = async (row: OutboxRow, notice: Extract<Notice, { kind: 'health' }>): Promise<void> => {
+    const episode = await store.getEpisode(notice.cluster, notice.workerName, notice.sinceMs);
+    if (episode === undefined) return;
+    const { to, mention } = await telling(row, undefined);
+    const message = healthMessage(episode, mention);
+    const digest = digestOf(message.text, message.blocks);
+    const before = await posting.placeOf(row.key);
+    if (before?.digest === digest) return;
+    const place =
+      before !== undefined && (await posting.edit(before, message))
+        ? before
+        : await posting.post({ key: row.key, identity: 'health', message, to });
+    if (place === undefined) log.warn({ key: row.key, text: message.text }, 'no channel for a notice');
+    else await store.saveMessage({ key: row.key, digest, channelId: place.channelId, ts: place.ts });
+  };
+
   const deliver = async (row: OutboxRow): Promise<boolean> => {
     const { notice } = row;
     switch (notice.kind) {
@@ -179,6 +196,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         await say(row.key, message, identity, { to });
         return true;
       }
+      case 'health':
+        await deliverHealth(row, notice);
+        return true;
       case 'alert': {
         const operation = notice.operationId === undefined ? undefined : await store.getOperation(notice.operationId);
         const { to } = await telling(row, operation);
@@ -253,6 +273,8 @@ function namesOf(notice: Notice): readonly string[] {
       return [];
     case 'warning':
       return notice.workers;
+    case 'health':
+      return [notice.workerName];
     case 'alert':
       return notice.workerName === undefined ? [] : [notice.workerName];
   }

@@ -17,9 +17,9 @@ const MOST_LOOKED_AT = 20;
 /** How long removed workers lived, and how big they were. */
 export async function livesOf(operation: Operation, runs: readonly Run[], from: FactSources): Promise<OperationFacts> {
   const facts = new Map<string, RunFacts>();
-  if (operation.kind !== 'destroy' && operation.kind !== 'expire') return facts;
+  if (!['destroy', 'expire', 'repair'].includes(operation.kind)) return facts;
   for (const run of runs) {
-    if (run.state !== 'succeeded') continue;
+    if (run.state !== 'succeeded' || run.kind !== 'remove-worker') continue;
     const worker = await from.store.getWorker(operation.cluster, run.workerName);
     if (worker === undefined) continue;
     const cpus = from.workers.sizes.get(worker.size)?.cpus;
@@ -42,8 +42,10 @@ export async function endFactsOf(
 ): Promise<OperationFacts> {
   const facts = new Map(await livesOf(operation, runs, from));
   const add = (run: Run, more: RunFacts): void => void facts.set(run.id, { ...facts.get(run.id), ...more });
-  if (operation.kind === 'provision')
-    for (const run of runs.filter(({ state }) => state === 'succeeded').slice(0, MOST_LOOKED_AT)) {
+  if (operation.kind === 'provision' || operation.kind === 'repair')
+    for (const run of runs
+      .filter(({ state, kind }) => state === 'succeeded' && kind === 'add-worker')
+      .slice(0, MOST_LOOKED_AT)) {
       const details = await from.operations.details(run.workerName).catch(() => undefined);
       const addresses = details?.node.addresses.map(({ type, address }) => `${type} ${address}`);
       if (addresses !== undefined) add(run, { addresses });

@@ -5,6 +5,7 @@ import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { isBurstError, messageOf } from '../domain/errors.ts';
+import { personOf } from '../domain/operation.ts';
 import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
 import type { AccessAnswer, Groups } from '../domain/access.ts';
 import { AccessRefused } from './blocks/errors.ts';
@@ -105,8 +106,7 @@ export function createGate(options: GateOptions): Gate {
   };
   const ownerOf = async (name: string): Promise<string | undefined> => {
     const record = await store.getWorker(options.cluster, name);
-    if (record !== undefined && record.state !== 'removed')
-      return record.owner.kind === 'slack' ? record.owner.userId : undefined;
+    if (record !== undefined && record.state !== 'removed') return personOf(record.owner);
     return (await operations.fleet()).workers.find((worker) => worker.name === name)?.owner;
   };
   const require = async (who: Who, need: Role, action: string, workerName?: string): Promise<Role> => {

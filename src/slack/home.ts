@@ -88,10 +88,11 @@ export function createHome(options: HomeOptions): Home {
     if (each.length === 1 || open.length === 0) return homeView(first?.facts ?? NOTHING, clock.now());
     return homeOfAll(open, clock.now());
   };
-  const publish = async (userId: string, tab: Tab, world: World): Promise<void> => {
+  /** @param lookedMs when the world was looked at. */
+  const publish = async (userId: string, tab: Tab, world: World, lookedMs: number): Promise<void> => {
     const view = await draw(userId, world);
     const digest = createHash('sha256').update(JSON.stringify(view)).digest('hex');
-    tab.atMs = clock.now();
+    tab.atMs = lookedMs;
     if (digest === tab.digest) return;
     await limits.within('views.publish', () => clients.home.views.publish({ user_id: userId, view }));
     tab.digest = digest;
@@ -110,7 +111,7 @@ export function createHome(options: HomeOptions): Home {
     const world = await look();
     for (const [userId, tab] of due.slice(0, MOST_AT_ONCE))
       try {
-        await publish(userId, tab, world);
+        await publish(userId, tab, world, now);
       } catch (error) {
         tab.atMs = clock.now();
         if (error instanceof RateLimited) return;
@@ -141,7 +142,7 @@ export function createHome(options: HomeOptions): Home {
       } catch (error) {
         if (!isBurstError(error)) throw error;
       }
-      await publish(userId, tab, await look());
+      await publish(userId, tab, await look(), now);
     },
     closed: (userId) => void tabs.delete(userId),
     used(userId) {

@@ -8,6 +8,7 @@ const text = z.string();
 const number = z.number();
 
 export const actorSchema: z.ZodType<Actor> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('assistant'), name: text, userId: text.exactOptional() }),
   z.object({ kind: z.literal('slack'), userId: text, userName: text.exactOptional() }),
   z.object({ kind: z.literal('system'), name: text }),
 ]);
@@ -18,6 +19,13 @@ export const paramsSchema: z.ZodType<OperationParams> = z.discriminatedUnion('ki
   z.object({ kind: z.literal('destroy'), workers: z.array(text), force: z.boolean() }),
   z.object({ kind: z.literal('extend'), workers: z.array(text), hours: number }),
   z.object({ kind: z.literal('expire'), workers: z.array(text), deadlineMs: number }),
+  z.object({
+    kind: z.literal('repair'),
+    workers: z.array(text),
+    replacement: text,
+    size: text,
+    deadlineMs: number,
+  }),
 ]);
 
 export const runDataSchema: z.ZodType<RunData> = z.looseObject({
@@ -36,6 +44,8 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
+  replacement: text.exactOptional(),
+  volumesLeft: number.exactOptional(),
   toldOf: z.string().exactOptional(),
 });
 
@@ -67,6 +77,7 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
     operationId: text.exactOptional(),
     text,
   }),
+  z.object({ kind: z.literal('health'), cluster: text, workerName: text, sinceMs: number }),
 ]);
 
 export const stepsSchema = z.array(text);
@@ -87,9 +98,6 @@ export function readJson<T>(schema: z.ZodType<T>, value: string, where: string):
   if (!result.success) throw unreadable(where, z.prettifyError(result.error), result.error);
   return result.data;
 }
-
-/** The id by which an actor is looked for: the Slack user id, or the name of Burst's own part. */
-export const actorId = (actor: Actor): string => (actor.kind === 'slack' ? actor.userId : actor.name);
 
 function unreadable(where: string, why: string, cause: unknown): BurstError {
   return new BurstError('internal', `The database holds something unreadable in ${where}: ${why}.`, {

@@ -179,9 +179,68 @@ create index bootstrap_tokens_by_worker on bootstrap_tokens (cluster, worker_nam
 create index bootstrap_tokens_by_expiry on bootstrap_tokens (cluster, expires_at_ms);
 `;
 
+/** Times that workers were not Ready; `repair` and `health` join the kinds that the two tables check. */
+const health = `
+create table health_episodes (
+  cluster text not null,
+  worker_name text not null,
+  since_ms integer not null,
+  reason text not null,
+  told_at_ms integer,
+  ended_at_ms integer,
+  outcome text check (outcome in ('recovered', 'gone')),
+  auto_repaired integer not null check (auto_repaired in (0, 1)),
+  primary key (cluster, worker_name, since_ms)
+) strict, without rowid;
+create index health_episodes_open on health_episodes (cluster, since_ms) where ended_at_ms is null;
+
+pragma defer_foreign_keys = on;
+create temp table operations_before as select * from operations;
+drop table operations;
+create table operations (
+  seq integer primary key,
+  id text not null unique,
+  cluster text not null,
+  kind text not null check (kind in ('provision', 'drain', 'destroy', 'extend', 'expire', 'repair')),
+  state text not null check (state in ('running', 'succeeded', 'partial', 'failed', 'cancelled', 'stuck')),
+  params text not null check (json_valid(params)),
+  requester text not null check (json_valid(requester)),
+  requester_id text not null,
+  channel_id text,
+  reason text not null,
+  idempotency_key text not null unique,
+  created_at_ms integer not null,
+  ended_at_ms integer,
+  cancelled_by text check (cancelled_by is null or json_valid(cancelled_by))
+) strict;
+insert into operations select * from operations_before;
+drop table operations_before;
+create index operations_by_time on operations (created_at_ms);
+create index operations_by_requester on operations (requester_id, created_at_ms);
+
+create temp table outbox_before as select * from outbox;
+drop table outbox;
+create table outbox (
+  id integer primary key autoincrement,
+  key text not null,
+  kind text not null check (kind in ('operation', 'warning', 'alert', 'health')),
+  notice text not null check (json_valid(notice)),
+  channel_id text,
+  not_before_ms integer not null,
+  attempts integer not null default 0,
+  last_error text,
+  created_at_ms integer not null,
+  delivered_at_ms integer
+) strict;
+insert into outbox select * from outbox_before;
+drop table outbox_before;
+create index outbox_open on outbox (key, id) where delivered_at_ms is null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
   { name: 'ownership tag of each worker', sql: ownerTags },
   { name: 'bootstrap tokens', sql: bootstrapTokens },
+  { name: 'health of workers, and their repair', sql: health },
 ];

@@ -3,13 +3,12 @@
  * them; one idempotency key is one operation.
  */
 import { BurstError } from '../domain/errors.ts';
-import { isLive, operationState } from '../domain/operation.ts';
+import { actorId, isLive, operationState } from '../domain/operation.ts';
 import type { Actor, Operation, Run, RunData } from '../domain/operation.ts';
 import type { NewAudit, NewOperation, OperationFilter, Store } from '../ports/store.ts';
 import { appendAudit } from './audit.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
-import { actorId } from './json.ts';
 import { enqueue } from './outbox.ts';
 import { jsonOrNull, toOperation } from './rows.ts';
 import { getRun, insertRun, liveRunOf, recordEvent, runsOf, updateRun } from './runs.ts';

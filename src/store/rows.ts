@@ -1,9 +1,9 @@
 /** Between the tables' rows and the ports' records. */
 import type { Insertable, Selectable } from 'kysely';
+import { actorId } from '../domain/operation.ts';
 import type { Operation, Run } from '../domain/operation.ts';
 import type { AuditRow, NewAudit, OutboxRow, Schedule, WorkerRecord } from '../ports/store.ts';
 import {
-  actorId,
   actorSchema,
   blockedSchema,
   detailsSchema,

@@ -123,7 +123,19 @@ export type BootstrapTokensTable = {
   expires_at_ms: number;
 };
 
+export type HealthTable = {
+  cluster: string;
+  worker_name: string;
+  since_ms: number;
+  reason: string;
+  told_at_ms: number | null;
+  ended_at_ms: number | null;
+  outcome: 'recovered' | 'gone' | null;
+  auto_repaired: number;
+};
+
 export type Tables = {
+  health_episodes: HealthTable;
   meta: { key: string; value: string };
   workers: WorkersTable;
   operations: OperationsTable;

@@ -7,6 +7,7 @@ import type { Run } from '../domain/operation.ts';
 import * as audit from './audit.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
+import * as health from './health.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
@@ -140,6 +141,14 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
     saveToken: (token) => write((writer) => tokens.saveToken(writer, token)),
     listTokens: async (filter) => read((reader) => tokens.listTokens(reader, filter)),
     forgetToken: (cluster, id) => write((writer) => tokens.forgetToken(writer, cluster, id)),
+    openEpisodes: async (cluster) => read((reader) => health.openEpisodes(reader, cluster)),
+    getEpisode: async (cluster, name, sinceMs) => read((reader) => health.getEpisode(reader, cluster, name, sinceMs)),
+    saveEpisode: (episode, notice, row) =>
+      write((writer) => {
+        health.saveEpisode(writer, episode);
+        if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
+        if (row !== undefined) audit.appendAudit(writer, [row]);
+      }),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit) =>

@@ -99,6 +99,7 @@ export async function startService(cluster: Cluster, drain: Partial<ServiceDeps[
       sweepEveryMs: 0,
       sweepGraceMs: 30_000,
     },
+    health: { notReadyMs: 600_000, autoRepair: false, maxUnhealthyPercent: 20 },
     safety: deps.safety,
     ownerTag: deps.ownerTag,
     log,

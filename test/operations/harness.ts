@@ -2,6 +2,7 @@
 import { createEngine } from '../../src/engine/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../../src/operations/index.ts';
+import type { HealthPolicy } from '../../src/domain/policy.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
 import { createReaper } from '../../src/reaper/index.ts';
 import type { Ids } from '../../src/ports/ids.ts';
@@ -38,7 +39,7 @@ export type Harness = Awaited<ReturnType<typeof createHarness>>;
 /** `change` may alter the policies. */
 export async function createHarness(
   change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps,
-  limits: { readonly stepTimeoutMs?: number } = {},
+  more: { readonly limits?: { readonly stepTimeoutMs?: number }; readonly health?: Partial<HealthPolicy> } = {},
 ) {
   const clock = manualClock();
   const ids = countingIds();
@@ -104,7 +105,7 @@ export async function createHarness(
     retryBaseMs: 1000,
     retryMaxMs: 30_000,
     pollMs: 1000,
-    ...limits,
+    ...more.limits,
   };
   let processes = 0;
   const boot = (): Engine =>
@@ -131,6 +132,7 @@ export async function createHarness(
       sweepEveryMs: 2 * MINUTE,
       sweepGraceMs: 30_000,
     },
+    health: { notReadyMs: 10 * MINUTE, autoRepair: false, maxUnhealthyPercent: 20, ...more.health },
     safety: deps.safety,
     ownerTag: deps.ownerTag,
     log: silent,

@@ -41,7 +41,7 @@ it('a VM call without an answer is ended, and looked at again', async () => {
         },
       },
     }),
-    { stepTimeoutMs: 50 },
+    { limits: { stepTimeoutMs: 50 } },
   );
   const { operation } = await h.operations.provision(request);
   await h.settle();

@@ -1,7 +1,7 @@
 /** An outside world in memory: a cluster and a VM provider with tasks, locks and late effects, and crashes on demand. */
 import { BurstError } from '../../src/domain/errors.ts';
 import type { BudgetFacts, NodeFacts, PodFacts } from '../../src/domain/worker.ts';
-import type { Cluster } from '../../src/ports/cluster.ts';
+import type { Cluster, EvictionOutcome } from '../../src/ports/cluster.ts';
 import type { VmFacts, VmProvider } from '../../src/ports/vm-provider.ts';
 
 export class Crash extends Error {}
@@ -99,6 +99,11 @@ export class World {
   taskMs = 1000;
   bootMs = 2000;
   stale = false;
+  /** What the API server answers to the eviction of some pods. */
+  evictAs: (target: PodFacts) => EvictionOutcome | undefined = () => undefined;
+  /** What becomes of an evicted pod: undefined, it is gone at once. */
+  ending: (target: PodFacts, graceSeconds: number | undefined) => PodFacts | undefined = () => undefined;
+  attachments: string[] = [];
   rival: string | undefined;
   readonly faults: Faults;
   readonly now: () => number;
@@ -257,7 +262,7 @@ export class World {
       this.faults.call('listPodsOnNode', () => this.pods.filter((item) => item.nodeName === name)),
     listBudgets: () => this.faults.call('listBudgets', () => this.budgets),
     daemonSetExists: () => this.faults.call('daemonSetExists', () => true),
-    listVolumeAttachments: () => this.faults.call('listVolumeAttachments', () => []),
+    listVolumeAttachments: () => this.faults.call('listVolumeAttachments', () => this.attachments),
     patchNode: (target, patch) =>
       this.faults.call('patchNode', () => {
         const found = this.nodes.get(target.name);
@@ -275,12 +280,15 @@ export class World {
         if (patch.unschedulable !== undefined) found.unschedulable = patch.unschedulable;
         return { ...found };
       }),
-    evict: (target) =>
+    evict: (target, graceSeconds) =>
       this.faults.call('evict', () => {
         if (!this.pods.some((item) => item.uid === target.uid)) return { kind: 'gone' };
+        const answer = this.evictAs(target);
+        if (answer !== undefined) return answer;
         const budget = this.budgets.find((item) => item.matches(target.labels) && item.disruptionsAllowed < 1);
         if (budget !== undefined) return { kind: 'blocked', message: 'needs more', budget: budget.name };
-        this.pods = this.pods.filter((item) => item.uid !== target.uid);
+        const left = this.ending(target, graceSeconds);
+        this.pods = this.pods.flatMap((item) => (item.uid !== target.uid ? [item] : left === undefined ? [] : [left]));
         this.evicted.push(target.name);
         return { kind: 'accepted' };
       }),

@@ -1,5 +1,6 @@
 /** reserve-id, clone, configure, start: a VM of our own, its id journaled before the clone asks for it. */
 import { BurstError, isBurstError } from '../../domain/errors.ts';
+import { actorId } from '../../domain/operation.ts';
 import type { RunData } from '../../domain/operation.ts';
 import type { Step, StepContext, StepResult } from '../../engine/index.ts';
 import type { Schedule } from '../../ports/store.ts';
@@ -47,8 +48,7 @@ async function vmSpec(deps: StepDeps, context: StepContext, join: VmSpec['join']
   if (size === undefined)
     throw new BurstError('invalid_input', `The size ${data.size ?? '?'} is not in the configuration any more.`);
   const operation = await deps.store.getOperation(run.operationId);
-  const requester =
-    operation?.requester.kind === 'slack' ? operation.requester.userId : (operation?.requester.name ?? 'unknown');
+  const requester = operation === undefined ? 'unknown' : actorId(operation.requester);
   return {
     id: needVmId(data),
     name: run.workerName,

@@ -2,10 +2,11 @@
  * cordon, evict, await-detach. Invariants: all or nothing before the first eviction; evictions carry the pod's UID and
  * honour budgets; only Burst's own cordon is ever undone.
  */
-import { budgetBlocks, drainPlan, ownedByDaemonSet, podKey } from '../../domain/drain-plan.ts';
+import { blockerOf, lingering } from '../../domain/blocker.ts';
+import type { HeldPod } from '../../domain/blocker.ts';
+import { drainPlan, ownedByDaemonSet, podKey } from '../../domain/drain-plan.ts';
 import type { DrainPlan } from '../../domain/drain-plan.ts';
-import { BurstError, safetyViolation } from '../../domain/errors.ts';
-import type { Blocked } from '../../domain/operation.ts';
+import { safetyViolation } from '../../domain/errors.ts';
 import { destroyRefusal, isControlPlane, NODE_KEYS, notProvablyBurst, protectedBy } from '../../domain/safety.ts';
 import { isReady } from '../../domain/views.ts';
 import type { NodeFacts, PodFacts } from '../../domain/worker.ts';
@@ -105,6 +106,9 @@ export async function missingDaemonSets(
   return missing;
 }
 
+/** How long the end of a pod is waited for on a node that confirms nothing, after its grace of 1 s, ms. */
+const graceOfDeadMs = (deps: StepDeps): number => Math.max(1000, deps.drain.skipWaitForDeleteMs);
+
 async function planNow(deps: StepDeps, context: StepContext, node: NodeFacts): Promise<DrainPlan> {
   const pods = await deps.cluster.listPodsOnNode(node.name, context.signal);
   return drainPlan(
@@ -114,9 +118,7 @@ async function planNow(deps: StepDeps, context: StepContext, node: NodeFacts): P
       deleteEmptyDirData: deps.drain.deleteEmptyDirData || context.data.force === true,
       force: deps.drain.force || context.data.force === true,
       // an unreachable kubelet confirms nothing: kubectl's --skip-wait-for-delete-timeout
-      skipWaitForDeleteMs: isReady(node)
-        ? deps.drain.skipWaitForDeleteMs
-        : Math.max(1000, deps.drain.skipWaitForDeleteMs),
+      skipWaitForDeleteMs: isReady(node) ? deps.drain.skipWaitForDeleteMs : graceOfDeadMs(deps),
     },
   );
 }
@@ -144,11 +146,12 @@ export function evictPods(deps: StepDeps, mode: DrainMode): Step {
           kind: 'fail',
           failure: {
             code: 'drain_refused',
-            message: `Nothing was evicted: ${plan.errors.map((error) => `${podKey(error.pod)}: ${error.text}`).join('; ')}`,
+            message: `${(context.data.podsToMove ?? 0) > 0 ? 'Nothing more' : 'Nothing'} was evicted: ${plan.errors.map((error) => `${podKey(error.pod)}: ${error.text}`).join('; ')}`,
             hint: 'Move or remove these pods, or change the drain settings.',
           },
         };
-      const total = Math.max(context.data.podsToMove ?? 0, plan.evict.length);
+      // a pod that came after the cordon is one more to move, it does not undo what has moved
+      const total = Math.max(context.data.podsToMove ?? 0, (context.data.podsMoved ?? 0) + plan.evict.length);
       const moved = total - plan.evict.length;
       if (plan.evict.length === 0)
         return {
@@ -157,11 +160,27 @@ export function evictPods(deps: StepDeps, mode: DrainMode): Step {
           data: { podsToMove: total, podsMoved: total },
         };
       const outcomes = await evictAll(deps, context, plan.evict, isReady(node));
-      return answer(deps, context, plan.evict, outcomes, { total, moved, removing: mode.removing });
+      return answer(deps, context, plan.evict, outcomes, { total, moved, reachable: isReady(node) });
     },
     undo: { none: 'evicted pods run elsewhere; the node is uncordoned by the step before' },
   };
 }
+
+const heldPods = (outcomes: readonly Outcome[]): readonly HeldPod[] =>
+  outcomes.flatMap(({ pod, outcome }): readonly HeldPod[] => {
+    switch (outcome.kind) {
+      case 'blocked':
+        return [{ pod, why: 'budget', message: outcome.message }];
+      case 'failed':
+        return [{ pod, why: 'failed', message: outcome.message }];
+      case 'namespace_terminating':
+        return [{ pod, why: 'terminating' }];
+      case 'accepted':
+      case 'gone':
+      case 'throttled':
+        return [];
+    }
+  });
 
 type Outcome = { readonly pod: PodFacts; readonly outcome: EvictionOutcome };
 
@@ -172,7 +191,9 @@ async function evictAll(
   reachable: boolean,
 ): Promise<readonly Outcome[]> {
   const graceSeconds = !reachable ? 1 : deps.drain.gracePeriodSeconds < 0 ? undefined : deps.drain.gracePeriodSeconds;
-  const queue = pods.filter((pod) => pod.deletionAtMs === undefined);
+  // what ends slowly on a node that confirms nothing is asked to end at once: a second eviction shortens its grace
+  const endsLate = deps.clock.now() + 5000;
+  const queue = pods.filter((pod) => pod.deletionAtMs === undefined || (!reachable && pod.deletionAtMs > endsLate));
   const outcomes: Outcome[] = [];
   const worker = async (): Promise<void> => {
     for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) {
@@ -194,30 +215,43 @@ async function answer(
   context: StepContext,
   pods: readonly PodFacts[],
   outcomes: readonly Outcome[],
-  counts: { readonly total: number; readonly moved: number; readonly removing: boolean },
+  counts: { readonly total: number; readonly moved: number; readonly reachable: boolean },
 ): Promise<StepResult> {
-  const failures = outcomes.flatMap(({ pod, outcome }) =>
-    outcome.kind === 'failed' ? [`${podKey(pod)}: ${outcome.message}`] : [],
-  );
-  if (failures.length > 0) throw new BurstError('unavailable', `Evictions failed: ${failures.slice(0, 3).join('; ')}`);
-  const blocked = await blockedBy(deps, context, outcomes);
-  const data = { podsToMove: counts.total, podsMoved: counts.moved };
-  const progress = `Moving the pods: ${counts.moved} of ${counts.total} moved`;
+  const moved = counts.moved > (context.data.podsMoved ?? 0);
+  const nowMs = deps.clock.now();
+  const held = heldPods(outcomes);
+  const budgets = held.some(({ why }) => why === 'budget') ? await deps.cluster.listBudgets(context.signal) : [];
   const limitMs = deps.drain.timeoutMs + (context.data.extraDrainMs ?? 0);
-  const overdue = deps.clock.now() - context.run.stepSinceMs > limitMs;
-  if (overdue && context.data.deadlineMs === undefined) {
-    const rest = pods.map(podKey).slice(0, 5).join(', ');
-    const why = blocked?.text ?? `still there: ${rest}`;
+  const overdue = nowMs - context.run.stepSinceMs > limitMs;
+  const before = context.run.blocked;
+  const blocked =
+    blockerOf(held, budgets, before, nowMs, moved) ?? (overdue ? lingering(pods, before, nowMs) : undefined);
+  const data = { podsToMove: counts.total, podsMoved: counts.moved };
+  const late = pods.filter((pod) => pod.createdAtMs > context.run.stepSinceMs);
+  const progress = [
+    `Moving the pods: ${counts.moved} of ${counts.total} moved`,
+    ...(counts.reachable
+      ? []
+      : [
+          `the node is not Ready: no kubelet confirms their end, so each is waited for ${Math.round(graceOfDeadMs(deps) / 1000)} s at the most`,
+        ]),
+    ...(late.length === 0
+      ? []
+      : [`came after the cordon, which they tolerate: ${late.slice(0, 3).map(podKey).join(', ')}`]),
+  ].join('; ');
+  if (overdue && context.data.deadlineMs === undefined)
     return {
       kind: 'fail',
       data,
       failure: {
         code: 'drain_timed_out',
-        message: `The drain did not end within ${Math.round(limitMs / 60_000)} min: ${why}`,
-        hint: 'Let the named budget allow a disruption, or ask an admin for force.',
+        message: `The drain is blocked and did not end within ${Math.round(limitMs / 60_000)} min: ${blocked?.text ?? 'pods are still there'}`,
+        hint:
+          blocked?.budget === undefined
+            ? 'Look at the named pods, or ask an admin for force.'
+            : 'Let the named budget allow a disruption, or ask an admin for force.',
       },
     };
-  }
   const tell = blocked !== undefined && overdue && context.data.toldOf !== blocked.text;
   return {
     kind: 'wait',
@@ -230,46 +264,6 @@ async function answer(
   };
 }
 
-async function blockedBy(
-  deps: StepDeps,
-  context: StepContext,
-  outcomes: readonly Outcome[],
-): Promise<Blocked | undefined> {
-  const held = outcomes.filter(({ outcome }) => outcome.kind === 'blocked');
-  const first = held[0];
-  if (first === undefined) {
-    const terminating = outcomes.find(({ outcome }) => outcome.kind === 'namespace_terminating');
-    if (terminating === undefined) return undefined;
-    return {
-      sinceMs: context.run.blocked?.sinceMs ?? deps.clock.now(),
-      text: `the namespace of ${podKey(terminating.pod)} is being deleted`,
-      pod: podKey(terminating.pod),
-      never: false,
-    };
-  }
-  const blocks = budgetBlocks(
-    held.map(({ pod }) => pod),
-    await deps.cluster.listBudgets(context.signal),
-  );
-  const block = blocks.find((candidate) => candidate.never) ?? blocks[0];
-  const sinceMs = context.run.blocked?.sinceMs ?? deps.clock.now();
-  if (block === undefined)
-    return {
-      sinceMs,
-      text: `${podKey(first.pod)} is held by a PodDisruptionBudget`,
-      pod: podKey(first.pod),
-      never: false,
-    };
-  return {
-    sinceMs,
-    text: `${block.pod} is held by the PodDisruptionBudget ${block.budget} (${block.numbers})${block.never ? '; it cannot finish by itself' : ''}`,
-    pod: block.pod,
-    budget: block.budget,
-    numbers: block.numbers,
-    never: block.never,
-  };
-}
-
 export function awaitDetach(deps: StepDeps): Step {
   return {
     name: 'await-detach',
@@ -278,9 +272,18 @@ export function awaitDetach(deps: StepDeps): Step {
     async run(context): Promise<StepResult> {
       const attachments = await deps.cluster.listVolumeAttachments(context.run.workerName, context.signal);
       if (attachments.length === 0) return { kind: 'done', text: 'no volumes attached' };
+      const named = `${attachments.slice(0, 3).join(', ')}${attachments.length > 3 ? ` and ${attachments.length - 3} more` : ''}`;
       if (deps.clock.now() - context.run.stepSinceMs > deps.drain.volumeDetachTimeoutMs)
-        return { kind: 'done', text: `went on with ${attachments.length} volumes still attached after the time limit` };
-      return { kind: 'wait', afterMs: 2000, progress: `Waiting for ${attachments.length} volumes to detach` };
+        return {
+          kind: 'done',
+          text: `went on with ${attachments.length} volumes still attached after the time limit: ${named}`,
+          data: { volumesLeft: attachments.length },
+        };
+      return {
+        kind: 'wait',
+        afterMs: 2000,
+        progress: `Waiting for ${attachments.length} ${attachments.length === 1 ? 'volume' : 'volumes'} to detach: ${named}`,
+      };
     },
     undo: { none: 'it only waits' },
   };

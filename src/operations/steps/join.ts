@@ -1,5 +1,6 @@
 /** await-join, label, await-ready, close-join: from a booted VM to a Ready burst worker. */
 import type { Step, StepResult } from '../../engine/index.ts';
+import { personOf } from '../../domain/operation.ts';
 import { NODE_KEYS } from '../../domain/safety.ts';
 import { isReady } from '../../domain/views.ts';
 import type { NodeFacts } from '../../domain/worker.ts';
@@ -49,7 +50,7 @@ export function labelNode(deps: StepDeps): Step {
             [deps.safety.ttlAnnotation]: rfc3339(data.deadlineMs ?? deps.clock.now()),
             [NODE_KEYS.size]: data.size ?? '',
             [NODE_KEYS.operation]: run.operationId,
-            [NODE_KEYS.requester]: operation?.requester.kind === 'slack' ? operation.requester.userId : 'system',
+            [NODE_KEYS.requester]: personOf(operation?.requester) ?? 'system',
             [NODE_KEYS.createdAt]: rfc3339(run.createdAtMs),
             [NODE_KEYS.vmId]: data.vmId ?? '',
             [NODE_KEYS.ownerTag]: deps.ownerTag,

@@ -129,6 +129,14 @@ export async function startKubernetesSimulator(
   ensureClusterInfo(api, secureUrl, tls.certificate);
   if (options.demo === true) seedDemo(api);
   const freeze = budgetFreezer(api);
+  let silenced: string | undefined;
+  /** The kubelet of the oldest burst worker falls silent, or works again. */
+  const silence = (on: boolean) => {
+    if (!on && silenced !== undefined) kubelets.start(silenced);
+    const oldest = [...store.values(nodes)].find(isBurst)?.metadata.name;
+    silenced = on ? oldest : undefined;
+    if (silenced !== undefined) kubelets.stop(silenced);
+  };
   const resource = (apiVersion: string, kind: string) => {
     const found = resourceOfKind(apiVersion, kind);
     if (!found) throw new Error(`${apiVersion} ${kind} is not served`);
@@ -153,7 +161,8 @@ export async function startKubernetesSimulator(
     },
     setFault: (name, on) => {
       if (name === 'api_down') server.setDown(on);
-      else freeze(on);
+      else if (name === 'pdb_blocks') freeze(on);
+      else silence(on);
     },
     seed: (request) => seed(api, request),
     put: (object) => {

@@ -20,7 +20,8 @@ import {
   sizeOf,
 } from './text.ts';
 import type { Message } from './text.ts';
-import { cpu, memory, statusText } from './workers.ts';
+import { repairButton } from './notices.ts';
+import { cpu, memory, statusOf } from './workers.ts';
 
 /** Kubernetes takes no longer name; a button could not carry it whole. */
 const MOST_NAME = 253;
@@ -60,7 +61,7 @@ const extendValue = (name: string, deadlineMs: number): string => JSON.stringify
 /** Conditions, addresses, room, labels, annotations, taints, pods by kind, deadline, owner, operation, VM and history. */
 export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
   const { node, vm } = worker;
-  const head = `*${foreign(worker.name)}*: ${worker.type} worker, ${statusText[worker.status]}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
+  const head = `*${foreign(worker.name)}*: ${worker.type} worker, ${statusOf(worker)}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
   const facts: readonly (readonly [string, string])[] = [
     ['Deadline', worker.expiresAtMs === undefined ? 'none' : deadline(worker.expiresAtMs, nowMs)],
     ['Owner', worker.owner === undefined ? 'none' : mention(worker.owner)],
@@ -118,6 +119,7 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
           {
             type: 'actions',
             elements: [
+              ...(worker.notReadySinceMs === undefined ? [] : [repairButton(worker.name, worker.notReadySinceMs)]),
               ...(worker.expiresAtMs === undefined
                 ? []
                 : [button('Extend 24 h', 'burst:warn:extend:24', extendValue(worker.name, worker.expiresAtMs))]),

@@ -1,6 +1,8 @@
 /** Notices about deadlines and surprises. Pure: facts in, message out. */
+import { formatDuration } from '../../domain/duration.ts';
+import type { HealthEpisode } from '../../domain/health-plan.ts';
 import type { Notice } from '../../ports/store.ts';
-import { MOST_TEXT, button, clamp, code, deadline, foreign, mention, names, section } from './text.ts';
+import { MOST_TEXT, button, clamp, code, date, deadline, foreign, mention, names, section } from './text.ts';
 import type { Message } from './text.ts';
 
 /** The warning before a deadline, which mentions the owner. */
@@ -36,4 +38,41 @@ export function alertMessage(notice: Extract<Notice, { kind: 'alert' }>): Messag
   ];
   const text = `:rotating_light: ${foreign(notice.text, 2000)}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
   return { text: clamp(text, MOST_TEXT), blocks: [section(text)] };
+}
+
+/** What the button that repairs a sick worker carries: it is repaired once for this time that it is not Ready. */
+export const repairButton = (worker: string, sinceMs: number) =>
+  button('Repair', 'burst:health:repair', JSON.stringify({ worker, sinceMs }), {
+    style: 'primary',
+    confirm: `A worker of the same size and deadline is provisioned. When it is Ready, ${worker} is drained and removed with its VM.`,
+  });
+
+/** The one message of a time that a worker is not Ready, from its begin to its end; its owner is mentioned while it lasts. */
+export function healthMessage(episode: HealthEpisode, owners: readonly string[]): Message {
+  const { workerName, sinceMs, endedAtMs, outcome } = episode;
+  const why = episode.reason === '' ? '' : ` (${foreign(episode.reason, 300)})`;
+  if (endedAtMs !== undefined) {
+    const took = formatDuration(endedAtMs - sinceMs);
+    const text =
+      outcome === 'recovered'
+        ? `:large_green_circle: ${code(workerName)} is Ready again, ${date(endedAtMs)}; it had not been for ${took}${why}.`
+        : `:white_circle: ${code(workerName)} is gone, ${date(endedAtMs)}; it had not been Ready for ${took}${why}.`;
+    return { text, blocks: [section(text)] };
+  }
+  const whom = owners.map(mention).join(', ');
+  const text = `:red_circle: ${whom === '' ? '' : `${whom}: `}${code(workerName)} has not been Ready since ${date(sinceMs)}${why}. Repair it (a replacement first, then it goes), remove it, or wait for it to recover.`;
+  return {
+    text,
+    blocks: [
+      section(text),
+      {
+        type: 'actions',
+        elements: [
+          repairButton(workerName, sinceMs),
+          button('Remove…', 'burst:worker:destroy', workerName, { style: 'danger' }),
+          button('Details', 'burst:worker:details', workerName),
+        ],
+      },
+    ],
+  };
 }

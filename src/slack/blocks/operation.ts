@@ -38,6 +38,8 @@ export function whatOf(params: OperationParams): string {
       return `${params.force ? '*force* destroy' : 'destroy'} ${names(params.workers)}`;
     case 'extend':
       return `extend ${names(params.workers)} by ${formatHours(params.hours)}`;
+    case 'repair':
+      return `repair ${names(params.workers)} (replace it by ${code(params.replacement)}, ${foreign(params.size, 40)}, until ${date(params.deadlineMs)})`;
     case 'expire':
       return `remove ${names(params.workers)} at the deadline ${date(params.deadlineMs)}`;
   }
@@ -67,9 +69,14 @@ const runWords: Readonly<Record<RunState, string>> = {
 
 function tally(operation: Operation, runs: readonly Run[]): string {
   const succeeded = runs.filter((run) => run.state === 'succeeded').length;
-  const done = { provision: 'ready', drain: 'drained', destroy: 'removed', extend: 'extended', expire: 'removed' }[
-    operation.kind
-  ];
+  const done = {
+    provision: 'ready',
+    drain: 'drained',
+    destroy: 'removed',
+    extend: 'extended',
+    expire: 'removed',
+    repair: 'done',
+  }[operation.kind];
   return runs.length === 0 ? '' : `${succeeded} of ${runs.length} ${done}`;
 }
 /** A run in one plain line (not escaped). */
@@ -97,14 +104,14 @@ function blockedText(run: Run, nowMs: number): string {
       ? foreign(blocked.text, 500)
       : budget === undefined
         ? `pod ${code(pod)}: ${foreign(blocked.text, 500)}`
-        : `pod ${code(pod)} is held by the PodDisruptionBudget ${code(budget)}${numbers === undefined ? '' : ` (${foreign(numbers)})`}`;
+        : `pod ${code(pod)} is held by the PodDisruptionBudget${budget.includes(', ') ? 's' : ''} ${code(budget)}${numbers === undefined ? '' : ` (${foreign(numbers)})`}`;
   const outlook = blocked.never
     ? '*It cannot finish by itself*: change the budget or the workload, cancel, or let an admin force it.'
     : '*Slow*: it may still finish by itself.';
   return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)} (since ${date(blocked.sinceMs)}): ${why}. ${outlook}`;
 }
 
-const drainKinds: ReadonlySet<Operation['kind']> = new Set(['drain', 'destroy', 'expire']);
+const drainKinds: ReadonlySet<Operation['kind']> = new Set(['drain', 'destroy', 'expire', 'repair']);
 const MOST_FORCIBLE = 5;
 const MOST_VALUE = 1000;
 /** What the buttons of one blocked worker carry. */
@@ -161,7 +168,7 @@ function phaseOf(operation: Operation, runs: readonly Run[], facts: OperationFac
   }
   const lives = runs.flatMap((run) => (run.state === 'succeeded' ? [livedText(facts.get(run.id))] : []));
   const only = lives.length === 1 ? lives[0] : undefined;
-  return operation.kind === 'drain' ? '' : (only ?? '');
+  return operation.kind === 'drain' || operation.kind === 'repair' ? '' : (only ?? '');
 }
 
 /** The operation's message at this moment. Everything a reader needs is in `text` too. */

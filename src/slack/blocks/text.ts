@@ -126,8 +126,16 @@ export const left = (deadlineMs: number, nowMs: number): string =>
 export const deadline = (deadlineMs: number, nowMs: number): string =>
   `${date(deadlineMs)} (${left(deadlineMs, nowMs)})`;
 
-export const actor = (by: Actor): string =>
-  by.kind === 'slack' ? mention(by.userId) : `Burst (${foreign(by.name, 40)})`;
+export function actor(by: Actor): string {
+  switch (by.kind) {
+    case 'slack':
+      return mention(by.userId);
+    case 'assistant':
+      return `the assistant ${foreign(by.name, 40)}${by.userId === undefined ? '' : ` (${mention(by.userId)})`}`;
+    case 'system':
+      return `Burst (${foreign(by.name, 40)})`;
+  }
+}
 /** A mention when it looks like a user id, otherwise the text itself, escaped. */
 export const mention = (userId: string): string => (/^[UW][A-Z0-9]+$/.test(userId) ? `<@${userId}>` : foreign(userId));
 

@@ -42,21 +42,27 @@ function succeeded(operation: Operation, run: Run, facts: RunFacts, nowMs: numbe
     (podsToMove ?? 0) === 0
       ? 'no pods to move'
       : `${count(podsToMove ?? 0, 'pod')} moved${run.data.force === true ? ', with force' : ''}`;
+  const left = run.data.volumesLeft ?? 0;
+  const attached =
+    left === 0
+      ? []
+      : [`:warning: ${count(left, 'volume')} did not detach within the time limit; the drain went on without them`];
   const vm = vmText(run, facts);
-  switch (operation.kind) {
+  const kind = operation.kind !== 'repair' ? operation.kind : run.kind === 'add-worker' ? 'provision' : 'destroy';
+  switch (kind) {
     case 'provision':
       return [
         `${vm === '' ? '' : `${vm}, `}node ${code(run.workerName)}${facts.addresses === undefined || facts.addresses.length === 0 ? '' : `, ${facts.addresses.slice(0, 4).map(code).join(', ')}`}`,
         ...(deadlineMs === undefined ? [] : [`deadline ${deadline(deadlineMs, nowMs)}`]),
       ];
     case 'drain':
-      return [`${moved}; the node stays cordoned`];
+      return [`${moved}; the node stays cordoned`, ...attached];
     case 'extend':
       return deadlineMs === undefined ? [] : [`deadline ${deadline(deadlineMs, nowMs)}`];
     case 'destroy':
     case 'expire': {
       const lived = livedText(facts);
-      return [moved, `${vm === '' ? 'VM' : vm} deleted, node removed`, ...(lived === '' ? [] : [lived])];
+      return [moved, ...attached, `${vm === '' ? 'VM' : vm} deleted, node removed`, ...(lived === '' ? [] : [lived])];
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The worker list, a worker's details, the fleet line. Pure. */
 import type { KnownBlock, Overflow, PlainTextOption, RichTextBlock, StaticSelect, TableBlock } from '@slack/types';
+import { formatDuration } from '../../domain/duration.ts';
 import type { Resources, WorkerStatus, WorkerView } from '../../domain/worker.ts';
 import type { Fleet } from '../../operations/types.ts';
 import {
@@ -33,6 +34,11 @@ export const statusText: Readonly<Record<WorkerStatus, string>> = {
   draining: ':large_yellow_circle: draining',
   not_ready: ':red_circle: not ready',
 };
+/** The status, and since when a worker that is not Ready is not. */
+export const statusOf = (worker: Pick<WorkerView, 'status' | 'notReadySinceMs'>): string =>
+  worker.notReadySinceMs === undefined
+    ? statusText[worker.status]
+    : `${statusText[worker.status]} since ${date(worker.notReadySinceMs)}`;
 export const cpu = (value: Resources): string => `${Math.round(value.cpuMillis / 100) / 10}`;
 export const memory = (value: Resources): string => `${Math.round(value.memoryMiB / 102.4) / 10}`;
 const raw = (text: string): { type: 'raw_text'; text: string } => ({
@@ -140,7 +146,7 @@ function pageOf(
   const shown = workers.slice(at * PAGE, at * PAGE + PAGE);
   const head = `*Workers*${words === '' ? '' : ` (${foreign(words)})`}: ${count(workers.length, 'worker')}${pages > 1 ? `, page ${at + 1} of ${pages}` : ''}. ${about}`;
   const line = (worker: WorkerView): string =>
-    `${code(worker.name)}${several ? ` on ${foreign(worker.cluster)},` : ''} ${worker.type}, ${statusText[worker.status]}, CPU ${cpu(worker.requested)} of ${cpu(worker.allocatable)}, memory ${memory(worker.requested)} of ${memory(worker.allocatable)} GiB, pods ${worker.requested.pods} of ${worker.allocatable.pods}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
+    `${code(worker.name)}${several ? ` on ${foreign(worker.cluster)},` : ''} ${worker.type}, ${statusOf(worker)}, CPU ${cpu(worker.requested)} of ${cpu(worker.allocatable)}, memory ${memory(worker.requested)} of ${memory(worker.allocatable)} GiB, pods ${worker.requested.pods} of ${worker.allocatable.pods}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${worker.owner === undefined ? '' : `, ${mention(worker.owner)}`}${worker.activity === undefined ? '' : `, ${foreign(worker.activity)}`}`;
   const text = clamp([head, ...shown.map(line)].join('\n'), MOST_TEXT);
   const table: TableBlock = {
     type: 'table',
@@ -161,7 +167,7 @@ function pageOf(
         raw(worker.name),
         raw(worker.size === undefined ? worker.type : `${worker.type}, ${worker.size}`),
         raw(
-          `${worker.status.replace('_', ' ')}${worker.activity === undefined ? '' : `, ${clamp(worker.activity, 50)}`}`,
+          `${worker.status.replace('_', ' ')}${worker.notReadySinceMs === undefined ? '' : ` for ${formatDuration(Math.max(0, nowMs - worker.notReadySinceMs))}`}${worker.activity === undefined ? '' : `, ${clamp(worker.activity, 50)}`}`,
         ),
         raw(`${cpu(worker.requested)} of ${cpu(worker.allocatable)}`),
         raw(`${memory(worker.requested)} of ${memory(worker.allocatable)}`),

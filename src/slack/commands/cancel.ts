@@ -1,4 +1,5 @@
 import { BurstError } from '../../domain/errors.ts';
+import { personOf } from '../../domain/operation.ts';
 import { wordsOf } from '../../domain/words.ts';
 import { actor, code, count, names } from '../blocks/text.ts';
 import type { Call, Services } from '../call.ts';
@@ -7,7 +8,7 @@ import type { Command } from './types.ts';
 /** @throws AccessRefused unless the operation is the person's own (or only touches own workers), or they are admin. */
 export async function requireOwnOperation(id: string, call: Call, services: Services, action: string): Promise<void> {
   const { operation, runs } = await services.operations.operation(id);
-  const own = operation.requester.kind === 'slack' && operation.requester.userId === call.by.userId;
+  const own = personOf(operation.requester) === call.by.userId;
   if (own) await services.gate.require(call, 'operator', action);
   else
     await services.gate.requireWorkers(

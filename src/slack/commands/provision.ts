@@ -1,7 +1,7 @@
 import { BurstError } from '../../domain/errors.ts';
 import { parseProvision } from '../../domain/words.ts';
 import type { Accepted } from '../../operations/types.ts';
-import { code, date, mention } from '../blocks/text.ts';
+import { actor, code, date } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { provisionView } from '../blocks/provision.ts';
@@ -18,7 +18,7 @@ export function acceptedMessage(accepted: Accepted): Message {
   const { operation, duplicate } = accepted;
   const where = operation.channelId === undefined ? '' : ` in <#${operation.channelId}>`;
   const text = duplicate
-    ? `:information_source: This was asked for already (${operation.requester.kind === 'slack' ? mention(operation.requester.userId) : 'Burst'}, ${date(operation.createdAtMs)}): operation ${code(operation.id)}.`
+    ? `:information_source: This was asked for already (${actor(operation.requester)}, ${date(operation.createdAtMs)}): operation ${code(operation.id)}.`
     : `:white_check_mark: Operation ${code(operation.id)} is on its way; follow its message${where}.`;
   return { text };
 }

@@ -43,6 +43,7 @@ export type World = {
   readonly kubeconfig: string;
   /** The configuration file's content, with the endpoints of the simulators. */
   readonly file: Tree;
+  readonly env: Readonly<Record<string, string>>;
   readonly ada: Person;
   readonly olga: Person;
   readonly vera: Person;
@@ -62,6 +63,8 @@ export type World = {
 
 export type WorldOptions = SandboxOptions & {
   readonly config?: Tree;
+  /** Environment variables of the app. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How far each look moves the clock, in ms; 0: time passes as it does. */
   readonly stepMs?: number;
   readonly finished?: Finished;
@@ -69,7 +72,7 @@ export type WorldOptions = SandboxOptions & {
 
 /** Starts the simulators with a tap before each; nothing of the app. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { config = {}, stepMs = STEP_MS, finished = onTestFinished, ...sandboxOptions } = options;
+  const { config = {}, env = {}, stepMs = STEP_MS, finished = onTestFinished, ...sandboxOptions } = options;
   const sandbox = await startSandbox({ pauseMs: 1500, ...sandboxOptions });
   finished(() => sandbox.close());
   const [slack, kubernetes, proxmox] = await Promise.all([
@@ -143,6 +146,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     folder,
     kubeconfig: sandbox.kubernetes.kubeconfig.replaceAll(sandbox.kubernetes.secureUrl, kubernetes.url),
     file,
+    env,
     ada: who('U0ADMIN0001'),
     olga: who('U0OPERATOR1'),
     vera: who('U0VIEWER001'),
@@ -185,7 +189,7 @@ export async function tokensOf(sandbox: Sandbox, worker?: string): Promise<strin
 
 /** Starts the app in this process on the world's clock. */
 export async function runApp(world: World): Promise<App> {
-  const config = loadConfig({ path: 'e2e', env: {}, readFile: () => JSON.stringify(world.file) });
+  const config = loadConfig({ path: 'e2e', env: world.env, readFile: () => JSON.stringify(world.file) });
   const app = await startApp({ config, clock: world.sandbox.clock, kubeconfig: world.kubeconfig });
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= app.stop());

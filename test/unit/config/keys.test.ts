@@ -7,6 +7,7 @@ import {
   accessPolicy,
   drainPolicy,
   enginePolicy,
+  healthPolicy,
   joinTemplates,
   reaperPolicy,
   reaperSchedule,
@@ -54,6 +55,8 @@ const optional = ({ env, files, base }: Partial<Pick<Case, 'env' | 'files' | 'ba
 });
 const proxmox = (config: Config) => config.mcpServers.proxmox;
 const NONE = Symbol('refused');
+const TOKENS = '\n  tokens: [{name: a, token_env: A_TOKEN}]';
+const MCP_TOKEN = { env: { ...ENV, A_TOKEN: '0123456789abcdef' } };
 
 const CASES: readonly [string, Case][] = [
   key(
@@ -141,6 +144,9 @@ const CASES: readonly [string, Case][] = [
   ),
   key('burst_workers.ttl_annotation', 'ttl', (c) => safetyPolicy(c).ttlAnnotation, 'worker-ttl', 'ttl'),
   key('burst_workers.cleanup_interval_seconds', '30', reaperSchedule, '0 */5 * * * *', '*/30 * * * * *'),
+  key('health.not_ready_minutes', '5', (c) => healthPolicy(c).notReadyMs, 600_000, 300_000),
+  key('health.auto_repair', 'true', (c) => healthPolicy(c).autoRepair, false, true),
+  key('health.max_unhealthy_percent', '50', (c) => healthPolicy(c).maxUnhealthyPercent, 20, 50),
   key('burst_workers.name_prefix', 'tmp', (c) => workerPolicy(c).namePrefix, 'burst', 'tmp'),
   key('burst_workers.labels', '{team: x}', (c) => workerPolicy(c).extraLabels, {}, { team: 'x' }),
   key(
@@ -253,6 +259,34 @@ const CASES: readonly [string, Case][] = [
   key('slack.api_url', 'http://127.0.0.1:1/api/', (c) => c.slack.apiUrl, undefined, 'http://127.0.0.1:1/api/'),
   key('database.path', '/d/b.sqlite', (c) => c.database.path, 'data/burst.sqlite', '/d/b.sqlite'),
   key('logging.level', 'debug', (c) => c.logging.level, 'info', 'debug'),
+  key('mcp.enabled', `true${TOKENS}`, (c) => c.mcp.enabled, false, true, MCP_TOKEN),
+  key('mcp.host', '0.0.0.0', (c) => c.mcp.host, '127.0.0.1', '0.0.0.0'),
+  key('mcp.port', '0', (c) => c.mcp.port, 9091, 0),
+  key('mcp.allowed_hosts', '[burst.test]', (c) => c.mcp.allowedHosts, [], ['burst.test']),
+  key('mcp.allowed_origins', '["https://a.test"]', (c) => c.mcp.allowedOrigins, [], ['https://a.test']),
+  key('mcp.max_body_kib', '1', (c) => c.mcp.maxBodyKib, 256, 1),
+  key('mcp.max_sessions', '1', (c) => c.mcp.maxSessions, 200, 1),
+  key('mcp.idle_minutes', '1', (c) => c.mcp.idleMinutes, 60, 1),
+  key(
+    'mcp.tokens',
+    '[{name: a, token_file: /t, role: operator, user: U0A1, clusters: [main], alone: [force], max_count: 1, max_ttl_hours: 2, sizes: [small]}]',
+    (c) => c.mcp.tokens,
+    [],
+    [
+      {
+        name: 'a',
+        token: '0123456789abcdef',
+        role: 'operator',
+        user: 'U0A1',
+        clusters: ['main'],
+        alone: ['force'],
+        maxCount: 1,
+        maxTtlHours: 2,
+        sizes: ['small'],
+      },
+    ],
+    { files: { '/t': '0123456789abcdef\n' } },
+  ),
   key('monitoring.enabled', 'false', (c) => c.monitoring.enabled, true, false),
   key('monitoring.host', '0.0.0.0', (c) => c.monitoring.host, '127.0.0.1', '0.0.0.0'),
   key('monitoring.port', '0', (c) => c.monitoring.port, 9090, 0),

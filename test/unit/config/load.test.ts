@@ -202,6 +202,27 @@ describe('rules between keys', () => {
   });
 });
 
+describe('assistants’ tokens', () => {
+  const env = { ...ENV, LONG: 'secret-0123456789', SHORT: 'short' };
+  const said = (tokens: string): string => problemsOf(`mcp: { enabled: true, tokens: ${tokens} }`, env).message;
+
+  it.each([
+    ['[]', /mcp\.tokens .*: is empty/],
+    ['[{ name: a }]', /either token_env .* or token_file/],
+    ['[{ name: a, token_env: LONG, token_file: /t }]', /either token_env .* or token_file/],
+    ['[{ name: a, token: secret-0123456789 }]', /does not stand in the file/],
+    ['[{ name: a, token_env: MISSING }]', /MISSING.*not set/],
+    ['[{ name: a, token_file: /missing }]', /\/missing cannot be read/],
+    ['[{ name: a, token_env: SHORT }]', /at least 16 characters/],
+    ['[{ name: a, token_env: LONG }, { name: b, token_env: LONG }]', /same as another/],
+    ['[{ name: A b, token_env: LONG }]', /lower-case/],
+  ])('%s is refused with the reason, and no token is shown', (tokens, expected) => {
+    const message = said(tokens);
+    expect(message).toMatch(expected);
+    expect(message).not.toMatch(/secret-0123456789|found "?short/);
+  });
+});
+
 describe('protected patterns', () => {
   it('take time linear in the name, whatever the pattern', () => {
     const config = load('safety: { protected_worker_patterns: ["^(a+)+$"] }');

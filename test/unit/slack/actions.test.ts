@@ -219,3 +219,34 @@ test('an error of an action is told to who clicked alone', async () => {
   await h.click(olga, await h.message(olga, /blocked for/), 'burst:op:wait');
   expect(await h.message(olga, /No drain is under way/)).toMatchObject({ ephemeral: true });
 });
+
+test('a worker that is not Ready: one message, with its owner, edited at its end; repaired once by those who may', async () => {
+  const h = await harness();
+  const episode = {
+    cluster: 'main',
+    workerName: own,
+    sinceMs: T - 10 * 60_000,
+    reason: 'NodeStatusUnknown: <!channel> silent',
+    toldAtMs: T,
+    endedAtMs: undefined,
+    outcome: undefined,
+    autoRepaired: false,
+  } as const;
+  const notice = { kind: 'health', cluster: 'main', workerName: own, sinceMs: episode.sinceMs } as const;
+  const row = { key: `health ${own}`, notice, notBeforeMs: T, channelId: channel };
+  await h.store.saveEpisode(episode, row);
+  h.app.poke();
+  const message = await h.message(vera, /has not been Ready since/);
+  expect(message.text).not.toContain('<!channel>');
+  await h.click(vera, message, 'burst:health:repair');
+  await h.message(vera, /needs the role operator/);
+  expect(h.operations.done).toEqual([]);
+  await h.click(ada, message, 'burst:health:repair');
+  await h.message(ada, /asked for|Operation/);
+  expect(h.operations.done).toMatchObject([{ method: 'repair', args: { worker: own } }]);
+  await h.restart();
+  await h.store.saveEpisode({ ...episode, endedAtMs: T, outcome: 'recovered' }, row);
+  h.app.poke();
+  const after = await h.message(vera, /is Ready again.*it had not been for 10 min/);
+  expect(after.ts).toBe(message.ts);
+});

@@ -154,6 +154,19 @@ export class FakeOperations implements Operations {
   async drain(request: Parameters<Operations['drain']>[0]): Promise<Accepted> {
     return this.#accept('drain', { kind: 'drain', workers: request.workers, permanent: false }, request);
   }
+  async repair(request: Parameters<Operations['repair']>[0]): Promise<Accepted> {
+    return this.#accept(
+      'repair',
+      {
+        kind: 'repair',
+        workers: [request.worker],
+        replacement: 'burst-small-new00',
+        size: 'small',
+        deadlineMs: T + HOUR,
+      },
+      request,
+    );
+  }
   async destroy(request: Parameters<Operations['destroy']>[0]): Promise<Accepted> {
     if (request.workers.some((name) => request.fingerprints?.[name] !== this.fingerprint)) {
       this.done.push({ method: 'destroy-refused', args: { ...request } });

@@ -69,6 +69,28 @@ describe('what can be opened', () => {
     expect(tables.filter((row) => row.strict === 0 && !row.name.startsWith('sqlite_'))).toEqual([]);
   });
 
+  test('a database of an older version keeps its operations, runs and notices', async () => {
+    const path = await temporaryPath();
+    (await openDatabase(path, migrations.slice(0, 2))).close();
+    const before = raw(path);
+    before.exec(`
+      insert into operations (seq, id, cluster, kind, state, params, requester, requester_id, reason, idempotency_key, created_at_ms)
+        values (7, 'op1', 'main', 'drain', 'running', '{"kind":"drain","workers":["a"],"permanent":false}', '{"kind":"system","name":"x"}', 'x', '', 'k', 1);
+      insert into runs (id, operation_id, cluster, worker_name, kind, state, step, started_steps, pivoted, generation,
+        next_look_at_ms, attempts, step_since_ms, data, progress, cancel_requested, created_at_ms)
+        values ('run1', 'op1', 'main', 'a', 'drain-worker', 'running', 'cordon', '[]', 0, 0, 1, 0, 1, '{}', '', 0, 1);
+      insert into outbox (id, key, kind, notice, not_before_ms, created_at_ms)
+        values (9, 'k', 'alert', '{"kind":"alert","cluster":"main","text":"t"}', 1, 1);`);
+    const store = await open(path);
+    expect(await store.getOperation('op1')).toMatchObject({ kind: 'drain', state: 'running' });
+    expect(await store.runsOf('op1')).toMatchObject([{ id: 'run1' }]);
+    expect(await store.dueOutbox(T, 5)).toMatchObject([{ id: 9, key: 'k' }]);
+    expect(before.pragma('foreign_key_check')).toEqual([]);
+    expect(before.prepare("select sql from sqlite_master where name = 'runs'").pluck().get()).toContain(
+      'references operations (id)',
+    );
+  });
+
   test('migrations are applied once each, in order, and a failing one leaves the old schema', async () => {
     const path = await temporaryPath();
     (await openDatabase(path, migrations)).close();
