@@ -5,8 +5,9 @@ import { drain } from './drain.ts';
 import { list } from './list.ts';
 import { memory } from './memory.ts';
 import { reaper } from './reaper.ts';
+import { vm } from './vm.ts';
 
-const benches: readonly Bench[] = [ack, list, reaper, drain, memory];
+const benches: readonly Bench[] = [ack, list, reaper, drain, vm, memory];
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
