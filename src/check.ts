@@ -1,4 +1,5 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
+import { readFileSync } from 'node:fs';
 import { safetyPolicy } from './config/index.ts';
 import type { ClusterConfig } from './config/index.ts';
 import { messageOf } from './domain/errors.ts';
@@ -8,7 +9,7 @@ import type { SecondLock } from './ports/cluster.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions, ClusterParts, Parts } from './parts.ts';
 import { openStore } from './store/index.ts';
-import { probeServer } from './vm/index.ts';
+import { dryRun, probeServer, readMachineProfile } from './vm/index.ts';
 
 /** It is recommended, not needed: a cluster before Kubernetes 1.30 has no such policies. */
 const LOCKS: Readonly<Record<SecondLock, Pick<Check, 'ok' | 'text'>>> = {
@@ -98,11 +99,23 @@ const apiServer = ({ cluster, config }: ClusterParts, inOneLine: boolean): Promi
     () => cluster.stop(),
   );
 
-const vmServer = ({ vms }: ClusterParts): Promise<readonly Check[]> =>
+const vmServer = ({ vms, config }: ClusterParts): Promise<readonly Check[]> =>
   part(
     'vm server',
-    async () => [{ name: 'vm server', ...(await vms.health()) }],
+    async () => {
+      const health = { name: 'vm server', ...(await vms.health()) };
+      if (!health.ok) return [health];
+      const { template } = config.mcpServers.proxmox.settings;
+      const id = typeof template === 'string' || typeof template === 'number' ? String(template) : undefined;
+      const name = 'vm server: read-only calls';
+      return [health, ...(await part(name, async () => [{ name, ok: true, text: await dryRun(vms, id) }]))];
+    },
     () => vms.close(),
+  );
+
+const talosProfile = () =>
+  readMachineProfile('talos-mcp-server', () =>
+    readFileSync(new URL('../config/providers/talos-mcp-server.yaml', import.meta.url), 'utf8'),
   );
 
 async function talos(
@@ -112,15 +125,15 @@ async function talos(
   const { enabled, endpoint } = mcpServers.talos;
   if (!enabled || endpoint === undefined) return [];
   return part('talos server', async () => {
-    const { server, missing } = await probeServer({
+    const { server, faults } = await probeServer({
       name: 'talos',
       connection: { kind: 'http', url: endpoint, headers: {} },
-      tools: ['talos_reset'],
+      profile: talosProfile(),
       clock,
       log,
       timeoutMs: mcpServers.proxmox.callTimeoutSeconds * 1000,
     });
-    const ok = missing.length === 0;
-    return [{ name: 'talos server', ok, text: ok ? server : `${server} lacks ${missing.join(', ')}` }];
+    const ok = faults.length === 0;
+    return [{ name: 'talos server', ok, text: ok ? server : `${server}: ${faults.join('; ')}` }];
   });
 }

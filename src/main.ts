@@ -11,6 +11,10 @@ import type { App } from './app.ts';
 import { checkApp } from './check.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
 import type { Config } from './config/index.ts';
+import { createLogger } from './observability/index.ts';
+import { makeProvider } from './parts.ts';
+import { systemClock, systemIds } from './system.ts';
+import { tryProvider } from './try-provider.ts';
 import { bridgeStdio } from './mcp/bridge.ts';
 import { version } from './version.ts';
 import type { SandboxCluster } from './sandbox/index.ts';
@@ -117,6 +121,54 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
   await untilSignal(close);
 }
 
+async function tryOne(name: string, options: { config?: string; cluster?: string }): Promise<void> {
+  const { clusters, defaultCluster } = configured(options.config);
+  const wanted = options.cluster ?? defaultCluster;
+  const config = clusters.find(({ kubernetes }) => kubernetes.name === wanted) ?? clusters[0];
+  if (config === undefined || (options.cluster !== undefined && config.kubernetes.name !== wanted))
+    throw new Error(
+      `No cluster is called ${wanted ?? '?'}; there are: ${clusters.map((c) => c.kubernetes.name).join(', ')}.`,
+    );
+  if (name !== 'proxmox') throw new Error(`No VM server is called ${name}; there is: proxmox (mcp_servers).`);
+  const log = createLogger({ level: 'error', secrets: [] });
+  const vms = makeProvider(config, systemClock, log, ({ tool, args, reply, tookMs }) =>
+    out(`-> ${tool} ${JSON.stringify(args)}\n<- ${reply} (${tookMs} ms)`),
+  );
+  const [size] = Object.entries(config.workerSizes).sort(([, a], [, b]) => a.memoryGb - b.memoryGb || a.cpu - b.cpu);
+  if (size === undefined) throw new Error('worker_sizes holds no size.');
+  const stop = new AbortController();
+  const vmName = `burst-try-${systemIds(systemClock).base32(6)}`;
+  const interrupt = (): void => {
+    if (stop.signal.aborted) {
+      err(`LEFT BEHIND: a VM called ${vmName} may still be there; look at it and remove it by hand`);
+      process.exit(1);
+    }
+    err('Interrupted: removing the VM (once more to leave it behind)');
+    stop.abort(new Error('interrupted'));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
+  try {
+    const fine = await tryProvider({
+      vms,
+      clock: systemClock,
+      name: vmName,
+      size: {
+        name: size[0],
+        cpus: size[1].cpu,
+        memoryMiB: size[1].memoryGb * 1024,
+        diskGiB: size[1].diskGb,
+      },
+      print: out,
+      signal: stop.signal,
+      pollMs: 500,
+    });
+    if (!fine) process.exitCode = 1;
+  } finally {
+    await vms.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  }
+}
+
 /** The file's clusters, each with a kubeconfig in the folder. */
 function severalClusters(clusters: readonly SandboxCluster[], folder: string): { clusters: Record<string, unknown> } {
   const each = clusters.map(({ name, kubernetes, proxmox }) => {
@@ -150,6 +202,14 @@ program
   .description('tell what is fit for work and what is not')
   .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
   .action(check);
+program
+  .command('provider')
+  .description('work with the servers that make VMs')
+  .command('try <name>')
+  .description('make, show and remove one small VM, and print every call and reply')
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .option('--cluster <name>', 'of several clusters, the one whose server is meant')
+  .action(tryOne);
 program
   .command('sandbox')
   .description('run everything against simulated Slack, Kubernetes and Proxmox')

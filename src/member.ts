@@ -194,7 +194,7 @@ const stepOutcome = (outcome: string): 'done' | 'wait' | 'failed' | 'threw' =>
   outcome === 'done' || outcome === 'wait' || outcome === 'threw' ? outcome : 'failed';
 
 /** Changes of a node, its pods or a budget make the runs that wait on them due at once. */
-function wakeOnChange(cluster: Cluster, store: Store, clock: Clock, wake: () => void, log: Parts['log']): void {
+export function wakeOnChange(cluster: Cluster, store: Store, clock: Clock, wake: () => void, log: Parts['log']): void {
   const names = new Set<string>();
   let all = false;
   let queued = false;

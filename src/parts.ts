@@ -17,6 +17,7 @@ import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
 import { createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
+import type { Traced } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
@@ -94,7 +95,13 @@ function makeCluster(
   });
 }
 
-function makeProvider(config: ClusterConfig, clock: Clock, log: Logger): VmProvider {
+/** The VM provider as configured; `trace` is told every call. @throws BurstError `invalid_input` for a wrong profile. */
+export function makeProvider(
+  config: ClusterConfig,
+  clock: Clock,
+  log: Logger,
+  trace?: (traced: Traced) => void,
+): VmProvider {
   const { proxmox } = config.mcpServers;
   const path =
     parse(proxmox.profile).ext === ''
@@ -116,7 +123,11 @@ function makeProvider(config: ClusterConfig, clock: Clock, log: Logger): VmProvi
     profile,
     connection:
       proxmox.endpoint !== undefined
-        ? { kind: 'http', url: proxmox.endpoint, headers: { ...proxmox.headers, ...bearer } }
+        ? {
+            kind: proxmox.transport === 'sse' ? 'sse' : 'http',
+            url: proxmox.endpoint,
+            headers: { ...proxmox.headers, ...bearer },
+          }
         : {
             kind: 'stdio',
             command: proxmox.command ?? '',
@@ -130,6 +141,7 @@ function makeProvider(config: ClusterConfig, clock: Clock, log: Logger): VmProvi
     maxReplyBytes: proxmox.maxReplyKib * 1024,
     maxCallsAtOnce: proxmox.maxCallsAtOnce,
     log,
+    ...(trace === undefined ? {} : { trace }),
   });
 }
 

@@ -121,6 +121,8 @@ function checkProviders({ mcp_servers: servers }: FileConfig, add: Add): void {
       (proxmox.args.length > 0 || Object.keys(proxmox.env).length > 0 || proxmox.cwd !== undefined)
     )
       add(at, ways, 'args, env and cwd are for a server started by "command", which is not set');
+    if (proxmox.endpoint === undefined && proxmox.transport === 'sse')
+      add(`${at}.transport`, ways, 'is for a server at "endpoint", which is not set');
     if (
       proxmox.endpoint === undefined &&
       (Object.keys(proxmox.headers).length > 0 || proxmox.bearer_token !== undefined)

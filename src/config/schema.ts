@@ -52,6 +52,7 @@ const kubernetes = section({
 const proxmox = section({
   enabled: z.boolean().default(true),
   endpoint: httpUrl.optional(),
+  transport: z.enum(['streamable_http', 'sse']).default('streamable_http'),
   command: text(4000).optional(),
   args: z.array(z.string().max(4000)).max(100).default([]),
   env: z.record(matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), z.string().max(8000)).default({}),

@@ -83,3 +83,33 @@ export function lingering(pods: readonly PodFacts[], before: Blocked | undefined
     never: false,
   };
 }
+
+export type Allowed = {
+  readonly tried: readonly PodFacts[];
+  readonly held: readonly PodFacts[];
+  /** As they will be once `tried` has been evicted. */
+  readonly budgets: readonly BudgetFacts[];
+};
+
+/** As many of these pods, in their order, as their budgets let go at once. */
+export function allowedNow(pods: readonly PodFacts[], budgets: readonly BudgetFacts[]): Allowed {
+  let left = budgets;
+  const [tried, held]: [PodFacts[], PodFacts[]] = [[], []];
+  for (const pod of pods) {
+    if (budgetBlocks([pod], left).length > 0) {
+      held.push(pod);
+      continue;
+    }
+    tried.push(pod);
+    left = left.map((budget) =>
+      budget.namespace === pod.namespace && budget.matches(pod.labels)
+        ? {
+            ...budget,
+            disruptionsAllowed: budget.disruptionsAllowed - 1,
+            currentHealthy: budget.currentHealthy - 1,
+          }
+        : budget,
+    );
+  }
+  return { tried, held, budgets: left };
+}

@@ -63,7 +63,8 @@ export const podKey = (pod: Pick<PodFacts, 'namespace' | 'name'>): string => `${
 const finished = (pod: PodFacts): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed';
 
 /** True when the pod's controlling owner is a DaemonSet (apps/v1), as kubectl's daemonSetFilter asks. */
-export const ownedByDaemonSet = (pod: PodFacts): boolean => pod.controller?.kind === 'DaemonSet';
+export const ownedByDaemonSet = (pod: PodFacts): boolean =>
+  pod.controller?.kind === 'DaemonSet' && pod.controller.apiVersion === 'apps/v1';
 
 function decide(pod: PodFacts, facts: DrainFacts, flags: DrainFlags): PodDecision {
   if (

@@ -96,6 +96,8 @@ export type RunData = {
   readonly replacement?: string;
   /** What people were told a blocked removal waits for. */
   readonly toldOf?: string;
+  /** When pods that their budgets seemed to hold were last tried all the same, ms. */
+  readonly triedAllAtMs?: number;
 };
 
 export type Run = {

@@ -46,6 +46,8 @@ type Session = {
 };
 
 export const MCP_PATH = '/mcp';
+/** When a client whose stream broke may come again. */
+const RETRY_MS = 1000;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** A refusal at the HTTP level, with the JSON-RPC error that MCP wants in its body. */
@@ -152,6 +154,7 @@ export async function startMcpHttp(options: McpHttpOptions): Promise<McpHttp> {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => ids.base32(32),
       eventStore: createEventStore(),
+      retryInterval: RETRY_MS,
       onsessioninitialized: (id) => void sessions.set(id, session),
       onsessionclosed: (id) => void sessions.delete(id),
     });

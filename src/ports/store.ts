@@ -212,7 +212,7 @@ export interface Store {
     readonly claimMs: number;
     readonly limit: number;
   }): Promise<readonly Run[]>;
-  /** Makes waiting runs of these workers due now (they are not claimed). */
+  /** Makes waiting runs of these workers due now; claimed ones are due once more when their look ends. @returns how many waited. */
   wakeRuns(cluster: string, workerNames: readonly string[] | 'all', nowMs: number): Promise<number>;
   /** When the next run (of a cluster) wants to be looked at (or its claim ends), in ms; undefined when none waits. */
   nextRunDueMs(cluster?: string): Promise<number | undefined>;

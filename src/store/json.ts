@@ -47,6 +47,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   replacement: text.exactOptional(),
   volumesLeft: number.exactOptional(),
   toldOf: z.string().exactOptional(),
+  triedAllAtMs: z.number().exactOptional(),
 });
 
 export const blockedSchema: z.ZodType<Blocked> = z.object({

@@ -161,16 +161,15 @@ export function wakeRuns(
   workerNames: readonly string[] | 'all',
   nowMs: number,
 ): number {
-  let query = build
-    .updateTable('runs')
-    .set({ next_look_at_ms: nowMs })
-    .where(isWorkedOn)
-    .where('cluster', '=', cluster)
-    .where('next_look_at_ms', '>', nowMs)
-    .where(unclaimed(nowMs));
-  if (workerNames !== 'all')
-    query = query.where(sql<boolean>`worker_name in (select value from json_each(${JSON.stringify(workerNames)}))`);
-  return writer.run(query);
+  const named =
+    workerNames === 'all'
+      ? undefined
+      : sql<boolean>`worker_name in (select value from json_each(${JSON.stringify(workerNames)}))`;
+  const live = build.updateTable('runs').where(isWorkedOn).where('cluster', '=', cluster);
+  const runs = named === undefined ? live : live.where(named);
+  // One that is being looked at may have looked before the change: it looks once more when that look ends.
+  writer.run(runs.set({ woken: 1 }).where('claimed_by', 'is not', null).where('claim_until_ms', '>', nowMs));
+  return writer.run(runs.set({ next_look_at_ms: nowMs }).where('next_look_at_ms', '>', nowMs).where(unclaimed(nowMs)));
 }
 
 export function nextRunDueMs(reader: Reader, cluster?: string): number | undefined {

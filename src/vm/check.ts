@@ -1,19 +1,22 @@
-/** What a server is and lacks. Invariant: nothing but `tools/list` is asked of it. */
+/** What a server is and lacks. Invariant: it is asked for `tools/list` and what is read-only, nothing else. */
+import { BurstError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { VmProvider } from '../ports/vm-provider.ts';
 import { McpServer } from './connection.ts';
 import type { ConnectionOptions, Log } from './connection.ts';
-import type { Profile } from './profile.ts';
+import type { Call, MachineProfile, Profile } from './profile.ts';
 
 const PROBE_REPLY_BYTES = 4 * 1024 * 1024;
 
 /** Compares a profile with the server's tools: `faults` names each missing tool, and each argument that a tool wants or does not know. */
 export async function compare(
   server: McpServer,
-  profile: Profile,
+  profile: Profile | MachineProfile,
   signal?: AbortSignal,
 ): Promise<{ readonly server: string; readonly tools: number; readonly faults: readonly string[] }> {
   const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
-  const calls = Object.values(profile.steps).flatMap((step) => step ?? []);
+  const steps: readonly (readonly Call[] | undefined)[] = Object.values(profile.steps);
+  const calls = steps.flatMap((step) => step ?? []);
   const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
   const faults = missing.length === 0 ? [] : [`it lacks the tools ${missing.join(', ')}`];
   for (const call of calls) {
@@ -29,25 +32,48 @@ export async function compare(
   return { server: await server.title(), tools: tools.size, faults: [...new Set(faults)] };
 }
 
+/**
+ * Makes the read-only calls of a VM's life: lists, asks for a free id, reads the template's configuration.
+ * @param template its id, where the settings name one.
+ * @returns what was seen, in a sentence.
+ * @throws BurstError `not_found` when there is no such template, `invalid_input` when that VM is none; what the calls throw.
+ */
+export async function dryRun(
+  vms: Pick<VmProvider, 'list' | 'find' | 'freeId'>,
+  template: string | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
+  const rows = await vms.list(signal);
+  const id = await vms.freeId(new Set(), signal);
+  const known = template ?? rows[0]?.id;
+  const vm = known === undefined ? undefined : await vms.find(known, signal);
+  const hint = 'Set settings.template to the id of a template that the server may see.';
+  if (template !== undefined && vm === undefined)
+    throw new BurstError('not_found', `There is no template ${template}.`, { hint });
+  if (template !== undefined && vm?.template === false)
+    throw new BurstError('invalid_input', `VM ${template} (${vm.name}) is not a template.`, { hint });
+  return `lists ${rows.length} VMs; ${id} is free; ${template === undefined ? 'VM' : 'template'} ${vm?.id ?? known ?? ''} (${vm?.name ?? 'nameless'}) can be read`;
+}
+
 export type Probe = {
   readonly name: string;
   readonly connection: ConnectionOptions;
-  /** Names of tools that should be there. */
-  readonly tools: readonly string[];
+  /** Which calls it should know. */
+  readonly profile: MachineProfile;
   readonly clock: Clock;
   readonly log: Log;
   readonly timeoutMs: number;
 };
 
 /**
- * Connects to an MCP server, looks at its tools and goes.
- * @returns its name and version as it says them, how many tools it has, and which of the wanted ones are missing.
+ * Connects to an MCP server, compares its tools with the profile and goes.
+ * @returns as `compare`.
  * @throws BurstError `unavailable` when it cannot be reached, `unknown_outcome` when it does not answer in time.
  */
 export async function probeServer(
-  { tools: wanted, timeoutMs, ...probe }: Probe,
+  { profile, timeoutMs, ...probe }: Probe,
   signal?: AbortSignal,
-): Promise<{ readonly server: string; readonly tools: number; readonly missing: readonly string[] }> {
+): ReturnType<typeof compare> {
   const server = new McpServer({
     ...probe,
     callTimeoutMs: timeoutMs,
@@ -55,8 +81,7 @@ export async function probeServer(
     maxCallsAtOnce: 1,
   });
   try {
-    const have = new Set((await server.tools(signal)).map((tool) => tool.name));
-    return { server: await server.title(), tools: have.size, missing: wanted.filter((tool) => !have.has(tool)) };
+    return await compare(server, profile, signal);
   } finally {
     await server.close().catch(() => undefined);
   }

@@ -3,6 +3,7 @@
  * `unknown_outcome`; one that could not be sent is `unavailable`.
  */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
@@ -14,7 +15,8 @@ import { scrubber } from './secrets.ts';
 import type { Scrub } from './secrets.ts';
 
 export type ConnectionOptions =
-  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  // `sse` is what servers spoke before streamable HTTP
+  | { readonly kind: 'http' | 'sse'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
   | {
       readonly kind: 'stdio';
       readonly command: string;
@@ -30,6 +32,14 @@ export type Log = {
   error(fields: Record<string, unknown>, message: string): void;
 };
 
+/** One call with its reply or its failure, without secrets. */
+export type Traced = {
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly reply: string;
+  readonly tookMs: number;
+};
+
 export type ServerOptions = {
   readonly name: string;
   readonly connection: ConnectionOptions;
@@ -38,6 +48,8 @@ export type ServerOptions = {
   readonly maxReplyBytes: number;
   readonly maxCallsAtOnce: number;
   readonly log: Log;
+  /** Is told every call after it ended. */
+  readonly trace?: (traced: Traced) => void;
 };
 
 export type Reply = {
@@ -129,8 +141,46 @@ export class McpServer {
     return tools;
   }
 
-  /** Calls a tool. @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used). */
-  async call(tool: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<Reply> {
+  /**
+   * Calls a tool.
+   * @param changes it changes something: a reply that cannot be used leaves open whether that happened.
+   * @throws BurstError `unavailable` (not sent), `unknown_outcome` (sent, no answer), `provider_failed` (an answer that cannot be used).
+   */
+  async call(
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal,
+    changes = false,
+  ): Promise<Reply> {
+    const { trace, clock } = this.#options;
+    if (trace === undefined) return this.#call(tool, args, signal, changes);
+    const startMs = clock.now();
+    const told = (reply: string): void =>
+      trace({
+        tool,
+        args: JSON.parse(
+          this.#scrub(JSON.stringify(args, (key, value: unknown) => (SECRET_NAME.test(key) ? '[secret]' : value))),
+        ) as Record<string, unknown>,
+        reply: shorten(this.#scrub(reply), 4000),
+        tookMs: clock.now() - startMs,
+      });
+    try {
+      const reply = await this.#call(tool, args, signal, changes);
+      told(`${reply.isError ? '(isError) ' : ''}${reply.text}`);
+      return reply;
+    } catch (error) {
+      told(`(failed) ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
+  }
+
+  async #call(
+    tool: string,
+    args: Readonly<Record<string, unknown>>,
+    signal: AbortSignal | undefined,
+    changes: boolean,
+  ): Promise<Reply> {
+    const unusable = changes ? 'unknown_outcome' : 'provider_failed';
     const reply = await this.#queue.add(async () => {
       const client = await this.#connected();
       return this.#guard(tool, () =>
@@ -139,7 +189,7 @@ export class McpServer {
     });
     const parsed = replySchema.safeParse(reply);
     if (!parsed.success)
-      throw new BurstError('provider_failed', `${this.#options.name}: the reply to ${tool} is not an MCP tool result.`);
+      throw new BurstError(unusable, `${this.#options.name}: the reply to ${tool} is not an MCP tool result.`);
     const texts = parsed.data.content.flatMap((block) =>
       block.type === 'text' && block.text !== undefined ? [block.text] : [],
     );
@@ -148,7 +198,7 @@ export class McpServer {
     const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(structured ?? ''));
     if (bytes > this.#options.maxReplyBytes)
       throw new BurstError(
-        'provider_failed',
+        unusable,
         `${this.#options.name}: the reply to ${tool} is larger than ${Math.round(this.#options.maxReplyBytes / 1024)} KiB.`,
       );
     return { isError: parsed.data.isError === true, text, texts, structured };
@@ -236,12 +286,15 @@ export class McpServer {
     return client;
   }
 
-  #transport(): StdioClientTransport | StreamableHTTPClientTransport {
+  #transport(): StdioClientTransport | StreamableHTTPClientTransport | SSEClientTransport {
     const { connection, log, name } = this.#options;
-    if (connection.kind === 'http')
-      return new StreamableHTTPClientTransport(new URL(connection.url), {
-        requestInit: { headers: { ...connection.headers } },
-      });
+    if (connection.kind !== 'stdio') {
+      const url = new URL(connection.url);
+      const init = { requestInit: { headers: { ...connection.headers } } };
+      return connection.kind === 'sse'
+        ? new SSEClientTransport(url, init)
+        : new StreamableHTTPClientTransport(url, init);
+    }
     const transport = new StdioClientTransport({
       command: connection.command,
       args: [...connection.args],

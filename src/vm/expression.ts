@@ -35,14 +35,21 @@ export async function evaluate(text: string, scope: Readonly<Record<string, unkn
   }
 }
 
-/** Renders typed arguments; what is undefined (or null) is left out. */
+async function render(value: unknown, scope: Readonly<Record<string, unknown>>): Promise<unknown> {
+  if (typeof value === 'string') return value.startsWith('=') ? evaluate(value.slice(1), scope) : value;
+  if (Array.isArray(value)) return Promise.all(value.map((item) => render(item, scope)));
+  if (typeof value === 'object' && value !== null) return renderArgs(value as Record<string, unknown>, scope);
+  return value;
+}
+
+/** Renders typed arguments, at any depth; what is undefined (or null) is left out. */
 export async function renderArgs(
   args: Readonly<Record<string, unknown>>,
   scope: Readonly<Record<string, unknown>>,
 ): Promise<Record<string, unknown>> {
   const rendered: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(args)) {
-    const result = typeof value === 'string' && value.startsWith('=') ? await evaluate(value.slice(1), scope) : value;
+    const result = await render(value, scope);
     if (result !== undefined && result !== null) rendered[key] = result;
   }
   return rendered;

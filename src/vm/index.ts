@@ -1,4 +1,12 @@
 /** VM work over MCP. */
-export { probeServer, type Probe } from './check.ts';
+export { dryRun, probeServer, type Probe } from './check.ts';
+export type { Traced } from './connection.ts';
 export { createVmProvider, type VmProviderOptions } from './provider.ts';
-export { handsOverJoin, parseProfile, readProfile, type Profile } from './profile.ts';
+export {
+  handsOverJoin,
+  parseProfile,
+  readMachineProfile,
+  readProfile,
+  type MachineProfile,
+  type Profile,
+} from './profile.ts';

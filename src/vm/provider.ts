@@ -58,8 +58,14 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
   const { freeId = [], find = [], list: listing, task: looking } = profile.steps;
   const reads = new Set<Call>([...freeId, ...find, ...listing, ...looking]);
 
-  /** What a reply says: its structured content, else the first text block that parses as JSON, else its text. */
-  function content(reply: Reply): unknown {
+  /** What a reply says: what `from` names, else its structured content, its first block that parses as JSON, its text. */
+  function content(reply: Reply, from: Call['from']): unknown {
+    if (from === 'text') return reply.text;
+    if (from === 'structured') return reply.structured;
+    if (typeof from === 'number') {
+      const block = reply.texts[from];
+      return block === undefined ? undefined : (readJson(block) ?? block);
+    }
     const inner = z.object({ result: z.string() }).safeParse(reply.structured);
     const candidates = inner.success ? [inner.data.result, ...reply.texts] : reply.texts;
     for (const text of candidates) {
@@ -99,8 +105,8 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     scope: Scope,
     signal: AbortSignal | undefined,
   ): Promise<{ result: unknown; task: unknown }> {
-    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal);
-    const reply = content(answer);
+    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal, !reads.has(call));
+    const reply = content(answer, call.from);
     const seen = { ...scope, reply, text: answer.text };
     const failRule = call.fail ?? profile.fail;
     const failed = answer.isError || (failRule !== undefined && (await evaluate(failRule, seen)) === true);
@@ -152,11 +158,15 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
   }
 
   async function ended(task: string, signal: AbortSignal | undefined): Promise<void> {
+    const { interval_ms: intervalMs, limit_ms: limitMs } = profile.wait;
+    const untilMs = options.clock.now() + limitMs;
     for (;;) {
       const state = await taskState(task, signal);
       if (state.state === 'ok') return;
       if (state.state === 'failed') throw new BurstError('provider_failed', `${name}: ${shorten(state.message)}`);
-      await options.clock.sleep(500, signal);
+      if (options.clock.now() >= untilMs)
+        throw new BurstError('unknown_outcome', `${name}: a task did not end within ${limitMs / 1000} s; it may yet.`);
+      await options.clock.sleep(intervalMs, signal);
     }
   }
 

@@ -1,103 +1,41 @@
 /** What a real control plane answers to drains that it holds back, and what Burst tells of it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEngine } from '../../src/engine/index.ts';
-import type { Engine } from '../../src/engine/index.ts';
 import type { Run } from '../../src/domain/operation.ts';
-import { createOperations, runDefinitions } from '../../src/operations/index.ts';
-import type { Operations, ServiceDeps } from '../../src/operations/index.ts';
+import type { Operations } from '../../src/operations/index.ts';
 import type { Cluster } from '../../src/ports/cluster.ts';
-import type { Store } from '../../src/ports/store.ts';
-import { openStore } from '../../src/store/index.ts';
 import { createAdmin, until } from '../contract/cluster-admin.ts';
 import type { ClusterAdmin } from '../contract/cluster-admin.ts';
-import { noLog, realClock, testCluster, testIds } from '../contract/cluster-setup.ts';
-import { Faults, World } from '../operations/world.ts';
+import { testCluster } from '../contract/cluster-setup.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { by, type Service, startService } from './service.ts';
 
-const by = { kind: 'slack', userId: 'U0OPERATOR1' } as const;
-const log = { ...noLog, debug: () => undefined };
 const DRAIN_MS = 8000;
 
 let plane: ControlPlane;
 let admin: ClusterAdmin;
 let cluster: Cluster;
-let store: Store;
-let engine: Engine;
+let service: Service;
 let operations: Operations;
 let count = 0;
-const world = new World(new Faults(), () => Date.now());
 
 beforeAll(async () => {
   plane = await startControlPlane();
   admin = createAdmin(plane);
   cluster = testCluster(plane);
   await cluster.start(AbortSignal.timeout(30_000));
-  store = await openStore({ path: ':memory:', clock: realClock, ids: testIds });
-  const deps: ServiceDeps = {
-    cluster,
-    vms: world.provider,
-    store,
-    clock: realClock,
-    ids: testIds,
-    drain: {
-      gracePeriodSeconds: 1,
-      timeoutMs: DRAIN_MS,
-      ignoreDaemonSets: true,
-      deleteEmptyDirData: true,
-      force: true,
-      skipWaitForDeleteMs: 1000,
-      permanentWorkers: true,
-      volumeDetachTimeoutMs: 3000,
-      maxEvictionsAtOnce: 5,
-    },
-    safety: {
-      label: { key: 'worker-type', value: 'burst' },
-      ttlAnnotation: 'worker-ttl',
-      requireDrainBeforeDestroy: true,
-      protectedPatterns: [],
-    },
-    workers: {
-      namePrefix: 'burst',
-      maxBurstWorkers: 10,
-      maxPerRequest: 10,
-      defaultTtlHours: 24,
-      minTtlHours: 1,
-      maxTtlHours: 168,
-      defaultSize: 'small',
-      sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
-      joinTimeoutMs: 60_000,
-      readyTimeoutMs: 60_000,
-      extraLabels: {},
-    },
-    joinToken: { kind: 'static', token: '' },
-    renderJoin: () => ({ userData: '', joinCommand: '' }),
-    ownerTag: 'burst-test',
-    pollMs: 200,
-    submitted: () => engine.wake(),
-  };
-  engine = createEngine({
-    ...deps,
-    policy: {
-      maxStepsAtOnce: 10,
-      stepTimeoutMs: 20_000,
-      claimMs: 30_000,
-      retryBaseMs: 100,
-      retryMaxMs: 1000,
-      pollMs: 200,
-    },
-    definitions: runDefinitions(deps),
-    owner: 'test',
-    log,
-    advanced: () => undefined,
+  service = await startService(cluster, {
+    timeoutMs: DRAIN_MS,
+    force: true,
+    skipWaitForDeleteMs: 1000,
+    permanentWorkers: true,
+    volumeDetachTimeoutMs: 3000,
   });
-  operations = createOperations(deps);
-  engine.start();
+  ({ operations } = service);
 });
 afterAll(async () => {
-  await engine?.stop();
+  await service?.stop();
   await cluster?.stop();
-  await store?.close();
   await plane?.stop();
 });
 

@@ -25,6 +25,10 @@ export type ControlPlane = {
   readonly kubelets: boolean;
   /** Ends the API server and starts it again on the same port. */
   readonly restartApiServer: () => Promise<void>;
+  /** Compacts etcd up to now and restarts the API server, so that no past resourceVersion is known any more. */
+  readonly forget: () => Promise<void>;
+  /** How many requests were answered to clients whose user agent begins so (watches count as one each); with `audit` only. */
+  readonly requestsOf: (userAgent: string) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
 
@@ -74,8 +78,28 @@ function readyz(url: string, token: string): Promise<boolean> {
   });
 }
 
-/** Starts everything; ready in about 5 to 15 seconds. Kubelets' certificates are signed as with kubeadm. */
-export async function startControlPlane(): Promise<ControlPlane> {
+const AUDIT_POLICY = JSON.stringify({
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['ResponseStarted', 'ResponseComplete'],
+  rules: [{ level: 'Metadata' }],
+});
+
+/** Changes etcd through its JSON gateway. */
+async function etcdCall(url: string, body: unknown): Promise<{ readonly header?: { readonly revision?: string } }> {
+  const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as { readonly header?: { readonly revision?: string } };
+}
+
+/**
+ * Starts everything; ready in about 5 to 15 seconds. With `audit` the API server keeps count of who asks;
+ * `inert`: pods stay as they are made, without kubelets and garbage collection. Kubelets' certificates are
+ * signed as with kubeadm.
+ */
+export async function startControlPlane(
+  more: { readonly audit?: boolean; readonly inert?: boolean } = {},
+): Promise<ControlPlane> {
   const assets = assetsFolder();
   const folder = await mkdtemp(join(tmpdir(), 'burst-control-plane-'));
   const children = new Map<string, ChildProcess>();
@@ -114,6 +138,9 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const etcd = `http://127.0.0.1:${client}`;
     const etcdPeer = `http://127.0.0.1:${peer}`;
     const url = `https://127.0.0.1:${secure}`;
+    const auditLog = join(folder, 'audit.log');
+    await writeFile(join(folder, 'audit-policy.json'), AUDIT_POLICY);
+    const audit = more.audit === true ? ['--audit-policy-file', 'audit-policy.json', '--audit-log-path', auditLog] : [];
     await start('etcd', [
       ...['--data-dir', 'etcd-data', '--listen-client-urls', etcd, '--advertise-client-urls', etcd],
       ...['--listen-peer-urls', etcdPeer, '--initial-advertise-peer-urls', etcdPeer],
@@ -127,6 +154,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
         ...['--token-auth-file', 'tokens.csv', '--authorization-mode', 'Node,RBAC', '--enable-bootstrap-token-auth'],
         ...['--client-ca-file', 'ca.crt'],
         ...['--service-cluster-ip-range', '10.0.0.0/24', '--enable-admission-plugins', 'NodeRestriction'],
+        ...audit,
       ]);
       const deadline = performance.now() + READY_MS;
       while (!(await readyz(url, token))) {
@@ -153,13 +181,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
     await writeFile(kubeconfigPath, JSON.stringify(kubeconfig), { mode: 0o600 });
     const own = ['--kubeconfig', kubeconfigPath];
     await start('kube-controller-manager', [
-      ...[...own, '--service-account-private-key-file', 'sa.key', '--controllers=*'],
+      ...['--controllers', more.inert === true ? '*,-garbage-collector-controller' : '*'],
+      ...[...own, '--service-account-private-key-file', 'sa.key'],
       ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
       ...['--leader-elect=false', '--secure-port', '0'],
     ]);
     await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);
     const stages = join(assets, 'stages.yaml');
-    const kubelets = existsSync(join(assets, 'kwok')) && existsSync(stages);
+    const kubelets = more.inert !== true && existsSync(join(assets, 'kwok')) && existsSync(stages);
     if (kubelets) {
       const lease = ['--manage-all-nodes=true', '--node-lease-duration-seconds=40'];
       await start('kwok', [...own, ...lease, '--config', stages]);
@@ -174,6 +203,17 @@ export async function startControlPlane(): Promise<ControlPlane> {
       restartApiServer: async () => {
         await end('kube-apiserver');
         await startApiServer();
+      },
+      forget: async () => {
+        const { header } = await etcdCall(`${etcd}/v3/kv/range`, { key: 'AA==' });
+        await etcdCall(`${etcd}/v3/kv/compaction`, { revision: header?.revision ?? '0' });
+        await end('kube-apiserver');
+        await startApiServer();
+      },
+      requestsOf: async (userAgent) => {
+        if (more.audit !== true) throw new Error('the control plane was started without audit');
+        const text = await readFile(auditLog, 'utf8');
+        return text.split(`"userAgent":"${userAgent}`).length - 1;
       },
       stop,
     };

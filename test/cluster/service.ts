@@ -14,8 +14,12 @@ const HOUR_MS = 3_600_000;
 
 export type Service = Awaited<ReturnType<typeof startService>>;
 
-/** @param drain changes of the drain policy. */
-export async function startService(cluster: Cluster, drain: Partial<ServiceDeps['drain']> = {}) {
+/** @param drain changes of the drain policy; `extraLabels` of the workers' nodes. */
+export async function startService(
+  cluster: Cluster,
+  drain: Partial<ServiceDeps['drain']> = {},
+  extraLabels: Readonly<Record<string, string>> = {},
+) {
   const log = { ...noLog, debug: () => undefined };
   const world = new World(new Faults(), () => Date.now());
   world.joins = false;
@@ -57,7 +61,7 @@ export async function startService(cluster: Cluster, drain: Partial<ServiceDeps[
       sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
       joinTimeoutMs: 60_000,
       readyTimeoutMs: 60_000,
-      extraLabels: {},
+      extraLabels,
     },
     joinToken: { kind: 'bootstrap', ttlMs: HOUR_MS },
     renderJoin: ({ worker, token }) => {

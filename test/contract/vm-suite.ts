@@ -158,6 +158,26 @@ export function vmContract(title: string, start: () => Promise<VmSetup>): void {
         await expect(work()).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    it('takes ten VMs through their lives at once, and lists them all', async () => {
+      const taken = new Set<string>();
+      for (let index = 0; index < 10; index += 1) taken.add(await vms.freeId(taken));
+      const specs = [...taken].map(vmSpec);
+      const all = async (work: (spec: VmSpec) => Promise<string | undefined>): Promise<void> => {
+        const ends = await Promise.all(specs.map(async (spec) => taskEnd(vms, await work(spec))));
+        expect(ends).toEqual(specs.map(() => 'ok'));
+      };
+      await all((spec) => vms.clone(spec));
+      await all((spec) => vms.configure(spec, undefined));
+      await all(({ id }) => vms.start({ id, host: 'pve1' }));
+      const owned = (await vms.list()).filter((vm) => vm.tags.includes('burst-test1234') && taken.has(vm.id));
+      expect(owned.map(({ name, state }) => `${name} ${state}`).sort()).toEqual(
+        specs.map(({ name }) => `${name} running`).sort(),
+      );
+      await all(({ id }) => vms.stop({ id, host: 'pve1' }));
+      await all(({ id }) => vms.delete({ id, host: 'pve1' }));
+      expect((await vms.list()).filter((vm) => taken.has(vm.id))).toEqual([]);
+    });
+
     it('repeats a configuration without harm', async () => {
       const { spec } = await made();
       expect(await taskEnd(vms, await vms.configure(spec, undefined))).toBe('ok');

@@ -180,7 +180,14 @@ describe('two clusters', () => {
     const lines = checks
       .filter(({ name }) => /east|west/.test(name))
       .map(({ name, ok }) => `${ok ? 'ok' : 'FAIL'} ${name}`);
-    expect(lines).toEqual(['ok cluster east', 'ok vm server east', 'FAIL cluster west', 'ok vm server west']);
+    expect(lines).toEqual([
+      'ok cluster east',
+      'ok vm server east',
+      'ok vm server: read-only calls east',
+      'FAIL cluster west',
+      'ok vm server west',
+      'ok vm server: read-only calls west',
+    ]);
   });
 
   it('who may use one need not be able to use the other', async () => {

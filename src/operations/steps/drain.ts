@@ -2,14 +2,15 @@
  * cordon, evict, await-detach. Invariants: all or nothing before the first eviction; evictions carry the pod's UID and
  * honour budgets; only Burst's own cordon is ever undone.
  */
-import { blockerOf, lingering } from '../../domain/blocker.ts';
-import type { HeldPod } from '../../domain/blocker.ts';
+import { allowedNow, blockerOf, lingering } from '../../domain/blocker.ts';
+import type { Allowed, HeldPod } from '../../domain/blocker.ts';
 import { drainPlan, ownedByDaemonSet, podKey } from '../../domain/drain-plan.ts';
 import type { DrainPlan } from '../../domain/drain-plan.ts';
 import { safetyViolation } from '../../domain/errors.ts';
+import type { RunData } from '../../domain/operation.ts';
 import { destroyRefusal, isControlPlane, NODE_KEYS, notProvablyBurst, protectedBy } from '../../domain/safety.ts';
 import { isReady } from '../../domain/views.ts';
-import type { NodeFacts, PodFacts } from '../../domain/worker.ts';
+import type { BudgetFacts, NodeFacts, PodFacts } from '../../domain/worker.ts';
 import type { Step, StepContext, StepResult } from '../../engine/index.ts';
 import type { EvictionOutcome } from '../../ports/cluster.ts';
 import type { StepDeps } from '../deps.ts';
@@ -159,8 +160,18 @@ export function evictPods(deps: StepDeps, mode: DrainMode): Step {
           text: total === 0 ? 'no pods to move' : `${total} pods moved`,
           data: { podsToMove: total, podsMoved: total },
         };
-      const outcomes = await evictAll(deps, context, plan.evict, isReady(node));
-      return answer(deps, context, plan.evict, outcomes, { total, moved, reachable: isReady(node) });
+      const reachable = isReady(node);
+      const waiting = plan.evict.filter((pod) => pod.deletionAtMs === undefined);
+      const { tried, held, budgets } = await attempt(deps, context, waiting);
+      // what ends slowly on a node that confirms nothing is asked to end at once: a second eviction shortens its grace
+      const endsLate = deps.clock.now() + 5000;
+      const slow = reachable ? [] : plan.evict.filter(({ deletionAtMs }) => (deletionAtMs ?? 0) > endsLate);
+      const outcomes = [
+        ...(await evictAll(deps, context, [...tried, ...slow], reachable)),
+        ...held.map((pod) => ({ pod, outcome: { kind: 'blocked', message: '', budget: undefined } as const })),
+      ];
+      const data = budgets === undefined ? { triedAllAtMs: deps.clock.now() } : {};
+      return answer(deps, context, plan.evict, outcomes, { total, moved, reachable, budgets, data });
     },
     undo: { none: 'evicted pods run elsewhere; the node is uncordoned by the step before' },
   };
@@ -182,6 +193,21 @@ const heldPods = (outcomes: readonly Outcome[]): readonly HeldPod[] =>
     }
   });
 
+/** Budgets are asked for what they allow; what they cannot know (pods that are not ready) is tried this often. */
+const TRY_ALL_EVERY_MS = 4000;
+
+/** Which pods to evict now: all at first and from time to time (`budgets` is undefined then), else those within their budgets. */
+async function attempt(
+  deps: StepDeps,
+  context: StepContext,
+  pods: readonly PodFacts[],
+): Promise<Omit<Allowed, 'budgets'> & { readonly budgets: Allowed['budgets'] | undefined }> {
+  const all = deps.clock.now() - (context.data.triedAllAtMs ?? 0) >= TRY_ALL_EVERY_MS;
+  if (context.data.force === true || context.run.blocked?.budget === undefined || all)
+    return { tried: pods, held: [], budgets: undefined };
+  return allowedNow(pods, await deps.cluster.listBudgets(context.signal));
+}
+
 type Outcome = { readonly pod: PodFacts; readonly outcome: EvictionOutcome };
 
 async function evictAll(
@@ -191,9 +217,7 @@ async function evictAll(
   reachable: boolean,
 ): Promise<readonly Outcome[]> {
   const graceSeconds = !reachable ? 1 : deps.drain.gracePeriodSeconds < 0 ? undefined : deps.drain.gracePeriodSeconds;
-  // what ends slowly on a node that confirms nothing is asked to end at once: a second eviction shortens its grace
-  const endsLate = deps.clock.now() + 5000;
-  const queue = pods.filter((pod) => pod.deletionAtMs === undefined || (!reachable && pod.deletionAtMs > endsLate));
+  const queue = [...pods];
   const outcomes: Outcome[] = [];
   const worker = async (): Promise<void> => {
     for (let pod = queue.shift(); pod !== undefined; pod = queue.shift()) {
@@ -215,18 +239,27 @@ async function answer(
   context: StepContext,
   pods: readonly PodFacts[],
   outcomes: readonly Outcome[],
-  counts: { readonly total: number; readonly moved: number; readonly reachable: boolean },
+  counts: {
+    readonly total: number;
+    readonly moved: number;
+    readonly reachable: boolean;
+    /** As they are after this look, when it asked them. */
+    readonly budgets: readonly BudgetFacts[] | undefined;
+    readonly data: Partial<RunData>;
+  },
 ): Promise<StepResult> {
   const moved = counts.moved > (context.data.podsMoved ?? 0);
   const nowMs = deps.clock.now();
   const held = heldPods(outcomes);
-  const budgets = held.some(({ why }) => why === 'budget') ? await deps.cluster.listBudgets(context.signal) : [];
+  const budgets = held.some(({ why }) => why === 'budget')
+    ? (counts.budgets ?? (await deps.cluster.listBudgets(context.signal)))
+    : [];
   const limitMs = deps.drain.timeoutMs + (context.data.extraDrainMs ?? 0);
   const overdue = nowMs - context.run.stepSinceMs > limitMs;
   const before = context.run.blocked;
   const blocked =
     blockerOf(held, budgets, before, nowMs, moved) ?? (overdue ? lingering(pods, before, nowMs) : undefined);
-  const data = { podsToMove: counts.total, podsMoved: counts.moved };
+  const data = { ...counts.data, podsToMove: counts.total, podsMoved: counts.moved };
   const late = pods.filter((pod) => pod.createdAtMs > context.run.stepSinceMs);
   const progress = [
     `Moving the pods: ${counts.moved} of ${counts.total} moved`,

@@ -1,11 +1,16 @@
 /** Stop, wait, delete, wait, look: gone means that the provider says not found, or that the id carries another identity. */
+import { isBurstError } from '../../domain/errors.ts';
 import type { StepContext, StepResult } from '../../engine/index.ts';
+import type { TaskHandle } from '../../ports/vm-provider.ts';
 import type { StepDeps } from '../deps.ts';
 import { foreignVm, identify, ownerTagOf } from './identity.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 /** How long a VM that was asked for may take to show up after its clone call was lost, ms. */
 const LATE_CLONE_MS = 20_000;
+
+/** How long a refused deletion is asked for again before a person is called, ms; there is no way back from here. */
+const REFUSED_MS = 5 * 60_000;
 
 export type RemoveOptions = {
   /** What to do when the id carries another VM: refuse, or (it is not ours, ours is gone) be done. */
@@ -42,7 +47,14 @@ export async function removeVm(deps: StepDeps, context: StepContext, options: Re
   }
   const deletion = await lookAtTask(deps, context, 'delete');
   if (deletion.kind === 'running') return waitFor(deps, 'Deleting the VM');
-  await saveTask(context, 'delete', await deps.vms.delete({ id, host: vm.host }, context.signal), 'deletion accepted');
+  let handle: TaskHandle | undefined;
+  try {
+    handle = await deps.vms.delete({ id, host: vm.host }, context.signal);
+  } catch (error) {
+    if (!isBurstError(error, 'provider_failed') || context.elapsedMs > REFUSED_MS) throw error;
+    return { kind: 'wait', afterMs: 10 * deps.pollMs, progress: `Deleting the VM again (${error.message})` };
+  }
+  await saveTask(context, 'delete', handle, 'deletion accepted');
   return {
     kind: 'wait',
     afterMs: deps.pollMs,

@@ -23,6 +23,7 @@ import {
   alreadyExists,
   ApiError,
   badRequest,
+  forbiddenChange,
   invalid,
   modified,
   namespaceTerminating,
@@ -79,7 +80,7 @@ export class Api {
         `${kind ?? ''} in version "${apiVersion ?? ''}" cannot be handled as a ${of.kind}: no kind "${kind ?? ''}" is registered for version "${apiVersion ?? ''}"`,
       );
     }
-    return parsed.data;
+    return withoutNulls(parsed.data) as IncomingObject;
   }
 
   /** @throws ApiError 400, 403 (namespace terminating), 404 (no such namespace), 409, 422. */
@@ -178,6 +179,15 @@ export class Api {
         'deletionGracePeriodSeconds',
       ]),
     } as KubeObject['metadata'];
+    const added = (given.metadata?.finalizers ?? []).filter((one) => !before.metadata.finalizers?.includes(one));
+    if (before.metadata.deletionTimestamp !== undefined && subresource === '' && added.length > 0)
+      throw forbiddenChange(
+        of,
+        name,
+        'metadata.finalizers',
+        'no new finalizers can be added if the object is being deleted, found new finalizers ' +
+          `[]string{${added.map((one) => `"${one}"`).join(', ')}}`,
+      );
     const identity = { apiVersion: before.apiVersion, kind: before.kind };
     let after: KubeObject =
       subresource === 'status'
@@ -314,6 +324,17 @@ function podGrace(pod: Pod, asked: number | undefined): number {
 
 const dropNulls = (object: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null && value !== undefined));
+
+/** A typed server knows no null: a field that is null is a field that is absent. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, one]) =>
+      one === null || one === undefined ? [] : [[key, withoutNulls(one)] as const],
+    ),
+  );
+}
 
 const pick = (object: object, keys: readonly string[]): JsonObject => {
   const from = object as JsonObject;

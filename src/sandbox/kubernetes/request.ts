@@ -9,12 +9,13 @@ import { evict } from './eviction.ts';
 import { deleteOptions, isObject, itemJson, objectJson, type KubeObject, type Workload } from './objects.ts';
 import { findResource, groupVersion, nodes, type Resource } from './resources.ts';
 import { fieldEquals, selectorMatch } from './selectors.ts';
-import { ApiError, badRequest, expired, methodNotAllowed, type StatusBody } from './status.ts';
+import { ApiError, badRequest, expired, methodNotAllowed, unprocessable, type StatusBody } from './status.ts';
+import { continueToken } from './store.ts';
 import { table } from './table.ts';
 import type { Watches } from './watch.ts';
 
 const bodyLimit = 3 * 1024 * 1024;
-const continueToken = z.object({ v: z.literal('meta.k8s.io/v1'), rv: z.number(), start: z.string() });
+const continuation = z.object({ v: z.literal('meta.k8s.io/v1'), rv: z.number(), start: z.string() });
 
 export type Context = {
   readonly api: Api;
@@ -259,7 +260,16 @@ function listOrWatch(
     .join(',');
   const match = selectorMatch(of, query.get('labelSelector') ?? '', fieldSelector);
   const resourceVersion = query.get('resourceVersion') ?? '';
+  const given = query.get('continue') ?? '';
+  const readable = /^\d*$/.test(resourceVersion);
   if (watch) {
+    // The real server finds this only once it reads its cache.
+    if (!readable) throw new ApiError(500, 'InternalError', `Internal error occurred: ${unreadable(resourceVersion)}`);
+    if (query.has('sendInitialEvents') && query.get('resourceVersionMatch') !== 'NotOlderThan')
+      throw unprocessable(
+        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+        'resourceVersionMatch',
+      );
     watches.start(
       {
         of,
@@ -276,6 +286,9 @@ function listOrWatch(
     return undefined;
   }
   const { store } = api;
+  if (!readable) throw badRequest(unreadable(resourceVersion));
+  if (given !== '' && asksVersion(resourceVersion))
+    throw badRequest('specifying resource version is not allowed when using continue');
   const asked = whole(resourceVersion);
   if (asked > store.version) {
     const message = `Too large resource version: ${asked}, current: ${store.version}`;
@@ -292,16 +305,14 @@ function listOrWatch(
     match,
     nodeName: of.plural === 'pods' ? fieldEquals(fieldSelector, 'spec.nodeName') : undefined,
     limit: whole(query.get('limit')),
-    from: readContinue(query.get('continue') ?? ''),
+    from: readContinue(given),
   });
   const metadata = {
     resourceVersion: String(page.version),
     ...(page.next === undefined
       ? {}
       : {
-          continue: Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: page.version, start: page.next })).toString(
-            'base64url',
-          ),
+          continue: continueToken(page.version, page.next),
         }),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
@@ -319,10 +330,14 @@ function listOrWatch(
   return { code: 200, json: `{${head},"metadata":${JSON.stringify(metadata)},"items":[${items.join(',')}]}` };
 }
 
+const asksVersion = (resourceVersion: string): boolean => resourceVersion !== '' && resourceVersion !== '0';
+const unreadable = (resourceVersion: string): string =>
+  `invalid resource version: strconv.ParseUint: parsing "${resourceVersion}": invalid syntax`;
+
 function readContinue(token: string): { version: number; after: string } | undefined {
   if (token === '') return undefined;
   try {
-    const parsed = continueToken.parse(JSON.parse(Buffer.from(token, 'base64url').toString()));
+    const parsed = continuation.parse(JSON.parse(Buffer.from(token, 'base64url').toString()));
     return { version: parsed.rv, after: parsed.start };
   } catch {
     throw badRequest('invalid continue token: continue key is not valid: encoded start key is not readable');

@@ -11,6 +11,7 @@ const key = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
 const value = '[-A-Za-z0-9_.]*';
 const setBased = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^)]*)\\)$`);
 const equality = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})$`);
+const ordered = new RegExp(`^(${key})\\s*([<>])\\s*(-?\\d+)$`);
 const exists = new RegExp(`^(!?)\\s*(${key})$`);
 
 /** Splits at commas outside parentheses. */
@@ -43,6 +44,16 @@ function labelTest(requirement: string): LabelTest {
   if (equal) {
     const name = equal[1] ?? '';
     return equal[2] === '!=' ? (labels) => labels[name] !== equal[3] : (labels) => labels[name] === equal[3];
+  }
+  const order = ordered.exec(requirement);
+  if (order) {
+    const name = order[1] ?? '';
+    const bound = Number(order[3]);
+    return (labels) => {
+      const is = labels[name];
+      if (is === undefined || !/^-?\d+$/.test(is)) return false;
+      return order[2] === '>' ? Number(is) > bound : Number(is) < bound;
+    };
   }
   const exist = exists.exec(requirement);
   if (!exist) {

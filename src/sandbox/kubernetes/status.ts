@@ -5,7 +5,7 @@ export type StatusCause = { reason?: string; message?: string; field?: string };
 export type StatusBody = {
   kind: 'Status';
   apiVersion: 'v1';
-  metadata: Record<string, never>;
+  metadata: { continue?: string };
   status: 'Failure' | 'Success';
   message?: string;
   reason?: string;
@@ -24,8 +24,17 @@ export class ApiError extends Error {
   readonly code: number;
   readonly reason: string | undefined;
   readonly details: StatusBody['details'];
-  constructor(code: number, reason: string | undefined, message: string, details?: StatusBody['details']) {
+  /** Where a list that cannot go on at its own moment may go on at the present one. */
+  readonly resume: string | undefined;
+  constructor(
+    code: number,
+    reason: string | undefined,
+    message: string,
+    details?: StatusBody['details'],
+    resume?: string,
+  ) {
     super(message);
+    this.resume = resume;
     this.code = code;
     this.reason = reason;
     this.details = details;
@@ -34,7 +43,7 @@ export class ApiError extends Error {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.resume === undefined ? {} : { continue: this.resume },
       status: 'Failure',
       message: this.message,
       ...(this.reason === undefined ? {} : { reason: this.reason }),
@@ -101,6 +110,8 @@ export const invalid = (of: Resource, name: string, field: string, type: 'Invali
     causes: [{ reason: type === 'Invalid' ? 'FieldValueInvalid' : 'FieldValueRequired', message, field }],
   });
 };
+export const unprocessable = (message: string, field: string) =>
+  new ApiError(422, 'Invalid', message, { causes: [{ reason: 'FieldValueForbidden', field }] });
 export const badRequest = (message: string) => new ApiError(400, 'BadRequest', message);
 export const unsupportedMediaType = () => new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
 export const patchRejected = () =>
@@ -108,7 +119,12 @@ export const patchRejected = () =>
 export const unauthorized = () => new ApiError(401, 'Unauthorized', 'Unauthorized');
 export const methodNotAllowed = () =>
   new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
-export const expired = (message: string) => new ApiError(410, 'Expired', message);
+export const expired = (message: string, resume?: string) => new ApiError(410, 'Expired', message, undefined, resume);
+export const forbiddenChange = (of: Resource, name: string, field: string, text: string) =>
+  new ApiError(422, 'Invalid', `${qualifiedKind(of)} "${name}" is invalid: ${field}: Forbidden: ${text}`, {
+    ...kindDetails(of, name),
+    causes: [{ reason: 'FieldValueForbidden', message: `Forbidden: ${text}`, field }],
+  });
 export const namespaceTerminating = (of: Resource, name: string, namespace: string) =>
   new ApiError(
     403,

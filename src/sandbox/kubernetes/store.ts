@@ -33,6 +33,10 @@ export type Page = {
 
 const snapshotsKept = 16;
 
+/** The token of a page: its moment, and the key after which it begins. */
+export const continueToken = (version: number, after: string): string =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: version, start: after })).toString('base64url');
+
 export class Store {
   readonly #shelves = new Map<Resource, Shelf>();
   readonly #listeners = new Set<(change: Change) => void>();
@@ -211,13 +215,16 @@ export class Store {
   ): Page {
     const { namespace, match, limit, from } = query;
     const id = (version: number) => `${version} ${of.group}/${of.plural} ${namespace ?? ''} ${query.nodeName ?? ''}`;
-    const snapshot = from === undefined ? this.#current(of, query) : this.#snapshots.get(id(from.version));
+    // Version -1: go on at the present moment, as the answer to a forgotten one offers.
+    const now = from === undefined || from.version < 0;
+    const snapshot = now ? this.#current(of, query) : this.#snapshots.get(id(from.version));
     if (!snapshot) {
       throw expired(
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
+        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+        continueToken(-1, from?.after ?? ''),
       );
     }
-    const version = from?.version ?? this.version;
+    const version = now ? this.version : from.version;
     let at = 0;
     if (from) {
       let high = snapshot.length;

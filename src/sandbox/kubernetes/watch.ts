@@ -20,6 +20,9 @@ export type WatchRequest = {
 
 type Open = WatchRequest & { readonly response: ServerResponse; version: number; sent: boolean; end(): void };
 
+/** As the real server's bookmarkHeartbeat before a deadline. */
+const BOOKMARK_BEFORE_END_MS = 2_000;
+
 export class Watches {
   readonly #store: Store;
   readonly #bookmarkMs: number;
@@ -69,6 +72,9 @@ export class Watches {
     timers.push(setTimeout(() => watch.end(), request.timeoutMs).unref());
     if (request.bookmarks) {
       timers.push(setInterval(() => this.#bookmark(watch, false), this.#bookmarkMs).unref());
+      // The last word before the end, so that the next watch begins near the present.
+      const lastMs = request.timeoutMs - BOOKMARK_BEFORE_END_MS;
+      if (lastMs > 0) timers.push(setTimeout(() => this.#bookmark(watch, false), lastMs).unref());
     }
     response.on('close', () => watch.end());
   }

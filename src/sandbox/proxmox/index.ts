@@ -32,6 +32,12 @@ export type Injection = {
   times: number;
   readonly fail?: string;
   readonly lose?: true;
+  /** The connection is cut: before the effect, or after it. */
+  readonly cut?: 'before' | 'after';
+  /** This text instead of the reply, after the effect. */
+  readonly reply?: string;
+  /** Done just before the call is answered. */
+  readonly meanwhile?: (pve: Pve) => void;
   readonly delayMs?: number;
 };
 
@@ -40,6 +46,10 @@ export type ProxmoxTestHooks = {
   /** Calls as they came: tool and arguments. */
   requests(): readonly { readonly tool: string; readonly args: Readonly<Record<string, unknown>> }[];
   inject(injection: Injection): void;
+  /** Ends all injections. */
+  mend(): void;
+  /** The server forgets its sessions, as after its process was killed and started again. */
+  restart(): Promise<void>;
 };
 
 export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<ProxmoxSimulator & ProxmoxTestHooks> {
@@ -87,9 +97,18 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
     if (injection?.delayMs !== undefined) await clock.sleep(injection.delayMs);
     if (injection?.fail !== undefined)
       return { content: [{ type: 'text', text: JSON.stringify({ error: injection.fail, tool }) }], isError: false };
+    if (injection?.cut === 'before') return cut();
+    injection?.meanwhile?.(pve);
     const reply = answer();
+    if (injection?.cut === 'after') return cut();
+    if (injection?.reply !== undefined) return { content: [{ type: 'text', text: injection.reply }], isError: false };
     if (injection?.lose === true) await new Promise<never>(() => undefined);
     return reply;
+  }
+
+  async function cut(): Promise<never> {
+    http.closeAllConnections();
+    return new Promise<never>(() => undefined);
   }
 
   const sessions = new Map<string, StreamableHTTPServerTransport>();
@@ -135,6 +154,12 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
     mcpUrl: `http://127.0.0.1:${port}/mcp`,
     pve,
     requests: () => requests,
+    mend: () => void injections.splice(0),
+    async restart() {
+      http.closeAllConnections();
+      for (const transport of sessions.values()) await transport.close();
+      sessions.clear();
+    },
     inject: (injection) => void injections.push({ ...injection }),
     world: () => pve.world(),
     onChange(listener) {

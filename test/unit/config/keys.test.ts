@@ -81,6 +81,7 @@ const CASES: readonly [string, Case][] = [
   key('mcp_servers.proxmox.endpoint', 'http://b/mcp', (c) => proxmox(c).endpoint, NONE, 'http://b/mcp', {
     env: NO_ENDPOINT,
   }),
+  key('mcp_servers.proxmox.transport', 'sse', (c) => proxmox(c).transport, 'streamable_http', 'sse'),
   key('mcp_servers.proxmox.command', 'srv', (c) => proxmox(c).command, NONE, 'srv', { env: NO_ENDPOINT }),
   key('mcp_servers.proxmox.args', '[a, "1"]\n    command: srv', (c) => proxmox(c).args, NONE, ['a', '1'], {
     env: NO_ENDPOINT,

@@ -23,6 +23,13 @@ describe("a pod, by kubectl's filters in kubectl's order", () => {
     ['deleted just now', { deletionAtMs: NOW - 29_000 }, { skipWaitForDeleteMs: 30_000 }, [], 'evict'],
     ['deleted, always waited for', { deletionAtMs: NOW - 1e9 }, {}, [], 'evict'],
     ['of a DaemonSet', { controller: daemon }, {}, [], 'skip daemonset'],
+    [
+      'of a DaemonSet of another API group',
+      { controller: { ...daemon, apiVersion: 'apps.example.com/v1' } },
+      {},
+      [],
+      'evict',
+    ],
     ['of a DaemonSet, not ignored', { controller: daemon }, { ignoreDaemonSets: false }, [], 'error daemonset'],
     ['of a missing DaemonSet', { controller: daemon }, {}, ['shop/web-1'], 'skip daemonset'],
     ['of a DaemonSet that is gone', { controller: daemon }, {}, ['shop/agent'], 'error daemonset_missing'],

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { handsOverJoin, parseProfile, readProfile } from '../../../src/vm/index.ts';
+import { handsOverJoin, parseProfile, readMachineProfile, readProfile } from '../../../src/vm/index.ts';
 import { builtInProfile } from '../../contract/vm-setup.ts';
 
 const call = { tool: 'some_tool' };
@@ -45,12 +45,64 @@ describe('a wrong profile is refused with the path of what is wrong', () => {
   });
 });
 
+describe('a file', () => {
+  it('is told every wrong line at once, and what was expected there', () => {
+    const yaml = [
+      'colour: red',
+      'completeList: true',
+      'steps:',
+      '  list: [{ tool: a }]',
+      '  clone:',
+      '    - tool: c',
+      '      args: { deep: { list: [1, "=(("] } }',
+      '  start: [{ tool: a, ok: "a = = b" }]',
+      '  stop: [{ tool: a, from: middle }]',
+      '  delete: []',
+      '  task:',
+      '    - tool: t',
+      '    - args: {}',
+    ].join('\n');
+    const failure = (() => {
+      try {
+        return readProfile('mine.yaml', () => yaml) && '';
+      } catch (error) {
+        return String(error);
+      }
+    })();
+    for (const expected of [
+      /\(top\): .*colour/,
+      /line 2: completeList: needs steps\.find/,
+      /line 7: steps\.clone\.0\.args\.deep\.list\.1: .*JSONata/,
+      /line 8: steps\.start\.0\.ok: .*JSONata/,
+      /line 9: steps\.stop\.0\.from: /,
+      /line 10: steps\.delete: /,
+      /line 13: steps\.task\.1\.tool: /,
+    ])
+      expect(failure).toMatch(expected);
+  });
+
+  it('that is broken YAML is told where', () => {
+    expect(() => readProfile('mine.yaml', () => 'kind: vm\nkind: vm\n  x: ]')).toThrow(
+      /cannot be read: line 2: .*line 3: /,
+    );
+  });
+
+  it('for a server that makes no VMs is refused as one that does, with the reason', () => {
+    expect(() => readProfile('m.yaml', () => 'kind: machine\nsteps: {}')).toThrow(/line 1: kind: .*cannot make VMs/);
+    expect(() => readMachineProfile('m.yaml', () => 'kind: machine\nsteps: {}')).toThrow(/line 2: steps\.apply: /);
+  });
+});
+
 it('every built-in profile is valid, and nothing that it deletes with goes unconfirmed', () => {
-  const names = readdirSync(new URL('../../../config/providers', import.meta.url)).map((file) =>
-    file.replace(/\.yaml$/, ''),
-  );
-  expect(names).toEqual(expect.arrayContaining(['mcp-proxmox', 'proxmox-mcp-plus', 'ry-ops-proxmox']));
-  for (const name of names) expect(builtInProfile(name).steps.delete).toHaveLength(1);
+  const folder = new URL('../../../config/providers/', import.meta.url);
+  const names = readdirSync(folder).map((file) => file.replace(/\.yaml$/, ''));
+  const wanted = ['example', 'mcp-proxmox', 'proxmox-mcp-plus', 'ry-ops-proxmox'];
+  expect(names).toEqual(expect.arrayContaining(wanted));
+  for (const name of names) {
+    const read = () => readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
+    if (/^kind: machine$/m.test(read())) expect(readMachineProfile(name, read).steps.reset).not.toHaveLength(0);
+    else expect(builtInProfile(name).steps.delete).toHaveLength(1);
+  }
   expect(builtInProfile('mcp-proxmox').steps.delete[0]?.args['confirm']).toBe(true);
 });
 

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BurstError } from '../../../src/domain/errors.ts';
-import { createVmProvider, parseProfile, probeServer } from '../../../src/vm/index.ts';
+import { createVmProvider, parseProfile, probeServer, readMachineProfile } from '../../../src/vm/index.ts';
 import type { VmProvider } from '../../../src/ports/vm-provider.ts';
 import { realClock } from '../../contract/cluster-setup.ts';
 import { quietLog, testProvider } from '../../contract/vm-setup.ts';
@@ -234,13 +235,27 @@ describe('the look at the server', () => {
     expect((await vms.health()).text).toContain('it cannot dance');
   });
 
-  it('probes any MCP server for tools', async () => {
-    const server = await startTestServer({ talos_reset: () => 'ok', talos_version: () => 'ok' });
+  it('compares a Talos server with its profile', async () => {
+    const apply = {
+      type: 'object' as const,
+      properties: { node: {}, file: {}, mode: {} },
+      required: ['node', 'file', 'mode'],
+    };
+    const reset = { type: 'object' as const, properties: { node: {} }, required: ['node'] };
+    const server = await startTestServer(
+      { talos_apply_config: () => 'ok', talos_reset: () => 'ok' },
+      {
+        talos_apply_config: apply,
+        talos_reset: reset,
+      },
+    );
     endings.push(() => server.down().catch(() => undefined));
     const probe = {
       name: 'talos',
       connection: { kind: 'http', url: server.url, headers: {} },
-      tools: ['talos_reset', 'talos_apply_config'],
+      profile: readMachineProfile('talos-mcp-server', () =>
+        readFileSync(new URL('../../../config/providers/talos-mcp-server.yaml', import.meta.url), 'utf8'),
+      ),
       clock: realClock,
       log: quietLog,
       timeoutMs: 3000,
@@ -248,7 +263,7 @@ describe('the look at the server', () => {
     expect(await probeServer(probe)).toEqual({
       server: 'test-server 9.8.7',
       tools: 2,
-      missing: ['talos_apply_config'],
+      faults: ['talos_reset does not know wipe_labels, which the profile gives'],
     });
     await server.down();
     await expect(probeServer(probe)).rejects.toMatchObject({ code: 'unavailable' });
