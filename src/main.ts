@@ -96,7 +96,7 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
     mcp: {
       enabled: true,
       port: 0,
-      tokens: [{ name: 'assistant', token_file: tokenFile, role: 'admin', user: 'U0OPERATOR1' }],
+      tokens: [{ name: 'demo', token_file: tokenFile, role: 'admin', user: 'U0OPERATOR1' }],
     },
   };
   let app: App | undefined;

@@ -31,8 +31,9 @@ import type { ApprovalStore } from '../ports/approvals.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { AuditOutcome, NewAudit, NewOutbox, Store } from '../ports/store.ts';
+import { guard, requestOnly } from './approval-gate.ts';
 import { changedOf, digestOf, factsOf, look, perform, workersOf } from './approval-facts.ts';
-import type { Accepted, Operations, Request } from './types.ts';
+import type { Operations, Request } from './types.ts';
 
 const LOOK_EVERY_MS = 2000;
 const MOST = 500;
@@ -402,56 +403,18 @@ export function createApprovals(deps: ApprovalsDeps) {
     /** Slack markup that names those who may decide it. */
     approversText: (approval: Approval): string => approversText(approvers(approval)),
     /** A cluster's operations, behind its rules. @throws AwaitsApproval from what has to be approved first. */
-    guarded(cluster: string): Operations {
-      const { operations, defaults } = doorOf(cluster);
-      const gate = async (
-        request: Request,
-        params: ApprovalParams,
-        fingerprints: Readonly<Record<string, string>> | undefined,
-        act: () => Promise<Accepted>,
-      ): Promise<Accepted> => {
-        const { by, idempotencyKey, reason, channelId } = request;
+    guarded: (cluster: string): Operations =>
+      guard(doorOf(cluster), async (request, params, fingerprints) => {
+        const before = await store.approvalByKey(request.idempotencyKey);
+        if (before !== undefined) throw awaits(before);
         const question: Question = {
-          by,
-          idempotencyKey,
+          ...requestOnly(request),
           cluster,
           params,
-          ...(reason === undefined ? {} : { reason }),
-          ...(channelId === undefined ? {} : { channelId }),
           ...(fingerprints === undefined ? {} : { fingerprints }),
         };
-        const before = await store.approvalByKey(idempotencyKey);
-        if (before !== undefined) throw awaits(before);
-        if ((await rulesOf(question)).length === 0) return act();
-        throw awaits(await put(question));
-      };
-      return {
-        ...operations,
-        provision(request) {
-          const { count, size = defaults.size, ttlHours = defaults.ttlHours } = request;
-          const params = { action: 'provision', count, size, ttlHours } as const;
-          return gate(request, params, undefined, () => operations.provision(request));
-        },
-        drain(request) {
-          const params = { action: 'drain', workers: request.workers, admin: request.admin } as const;
-          return gate(request, params, undefined, () => operations.drain(request));
-        },
-        destroy(request) {
-          const { workers, drainFirst, force, fingerprints } = request;
-          const params = { action: force ? 'force' : 'destroy', workers, drainFirst } as const;
-          return gate(request, params, fingerprints, () => operations.destroy(request));
-        },
-        extend(request) {
-          const params = { action: 'extend', workers: request.workers, hours: request.hours } as const;
-          return gate(request, params, undefined, () => operations.extend(request));
-        },
-        force(request) {
-          const { operationId, worker } = request;
-          const params = { action: 'force', workers: [worker], drainFirst: false, operationId } as const;
-          return gate(request, params, undefined, () => operations.force(request));
-        },
-      };
-    },
+        if ((await rulesOf(question)).length > 0) throw awaits(await put(question));
+      }),
     /** Looks after them until it is stopped; what was left from before at once. */
     start(): void {
       running ??= (async () => {

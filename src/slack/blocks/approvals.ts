@@ -68,7 +68,7 @@ export function standingLine(approval: Approval): string {
     case 'expired':
       return `:hourglass_flowing_sand: Expired${when}: not approved in time. Nothing was changed.`;
     case 'withdrawn':
-      return `:leftwards_arrow_with_hook: Withdrawn${approval.endedBy === undefined ? '' : ` by ${actor(approval.endedBy)}`}${when}. Nothing was changed.`;
+      return `:white_circle: Withdrawn${approval.endedBy === undefined ? '' : ` by ${actor(approval.endedBy)}`}${when}. Nothing was changed.`;
     case 'void':
       return `:warning: Void${when}: ${sentence(clamp(approval.note, 600))} Nothing was changed by it. Ask again to have it as it is now.`;
   }
@@ -104,7 +104,7 @@ const reasonOf = ({ reason }: Approval): string => (reason === '' ? '' : `\nReas
 /** The one message of an approval; its buttons go when it has ended. `approvers` is markup of our own making. */
 export function approvalMessage(approval: Approval, approvers: string): Message {
   const open = approval.state === 'pending';
-  const head = `:raised_hand: ${actor(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`;
+  const head = `:lock: ${actor(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`;
   const why = `Why it has to be approved: ${foreign(approval.why, 600)}.`;
   const line = standingLine(approval);
   const until = open ? `${approvers}: approve or deny until ${date(approval.expiresAtMs)}.` : '';
@@ -146,7 +146,7 @@ export function awaitsMessage({ approval, approvers }: AwaitsApproval): Message 
     return { text, blocks: [section(text)] };
   }
   const where = approval.askIn === undefined ? '' : ` They are asked in <#${approval.askIn}>.`;
-  const text = `:raised_hand: To ${wanted(approval.params)} waits for approval by ${approvers}; it expires ${date(approval.expiresAtMs)}.${where}\nWhy: ${foreign(approval.why, 600)}. Approval ${code(approval.id)}.`;
+  const text = `:lock: To ${wanted(approval.params)} waits for approval by ${approvers}; it expires ${date(approval.expiresAtMs)}.${where}\nWhy: ${foreign(approval.why, 600)}. Approval ${code(approval.id)}.`;
   return {
     text: clamp(text, MOST_TEXT),
     blocks: [

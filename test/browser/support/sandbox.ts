@@ -1,7 +1,7 @@
 /** The sandbox as a newcomer starts it: a process of its own, nothing set but the port. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
@@ -22,8 +22,19 @@ function requireBuiltPage(): void {
     throw new Error(`The sandbox's page is older than its source. ${hint}`);
 }
 
+export type StartedBurst = {
+  /** The page. */
+  readonly url: string;
+  /** Where an assistant reaches it, and with what. */
+  readonly mcpUrl: string;
+  readonly token: string;
+};
+
 /** Runs `burst sandbox` on a free port until the test ends; answers the page's address. @throws Error with its output when it ends early. */
-export async function startBurst(): Promise<string> {
+export const startBurst = async (): Promise<string> => (await startBurstForAll()).url;
+
+/** As startBurst, with what an assistant needs. */
+export async function startBurstForAll(): Promise<StartedBurst> {
   requireBuiltPage();
   const child = spawn(process.execPath, [join(root, 'src', 'main.ts'), 'sandbox', '--port', '0'], {
     cwd: root,
@@ -36,14 +47,17 @@ export async function startBurst(): Promise<string> {
   });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => void (said += chunk.toString()));
-  const url = (async () => {
+  const addresses = (async (): Promise<StartedBurst | undefined> => {
+    let url: string | undefined;
     for await (const line of createInterface({ input: child.stdout })) {
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-      if (found !== undefined) return found;
+      const [, mcpUrl, file] = /(http:\S+\/mcp) \(bearer token in (.+)\)$/.exec(line) ?? [];
+      if (url !== undefined && mcpUrl !== undefined && file !== undefined)
+        return { url, mcpUrl, token: readFileSync(file, 'utf8').trim() };
+      url ??= /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
     }
     return undefined;
   })();
-  const found = await Promise.race([url, ended.then(() => undefined)]);
+  const found = await Promise.race([addresses, ended.then(() => undefined)]);
   if (found === undefined) throw new Error(`The sandbox ended before it said its address:\n${said}`);
   return found;
 }

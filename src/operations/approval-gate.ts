@@ -1,0 +1,60 @@
+/** Operations behind a gate. Invariant: what rules may speak of passes the gate before it is done. */
+import type { ApprovalParams } from '../domain/approval.ts';
+import type { Operations, Request } from './types.ts';
+
+/** @throws AwaitsApproval when it is not to be done now. */
+export type Gate = (
+  request: Request,
+  params: ApprovalParams,
+  fingerprints?: Readonly<Record<string, string>>,
+) => Promise<void>;
+
+/** Without what belongs to the operation. */
+export const requestOnly = ({ by, idempotencyKey, reason, channelId }: Request): Request => ({
+  by,
+  idempotencyKey,
+  ...(reason === undefined ? {} : { reason }),
+  ...(channelId === undefined ? {} : { channelId }),
+});
+
+/**
+ * The same operations; provision, drain, destroy, extend and force pass the gate first. Retry repeats what was let through
+ * before, and never force; cancel, wait and repair undo or keep what is there.
+ */
+export function guard(
+  {
+    operations,
+    defaults,
+  }: {
+    readonly operations: Operations;
+    readonly defaults: { readonly size: string; readonly ttlHours: number };
+  },
+  pass: Gate,
+): Operations {
+  return {
+    ...operations,
+    async provision(request) {
+      const { count, size = defaults.size, ttlHours = defaults.ttlHours } = request;
+      await pass(request, { action: 'provision', count, size, ttlHours });
+      return operations.provision(request);
+    },
+    async drain(request) {
+      await pass(request, { action: 'drain', workers: request.workers, admin: request.admin });
+      return operations.drain(request);
+    },
+    async destroy(request) {
+      const { workers, drainFirst, force, fingerprints } = request;
+      await pass(request, { action: force ? 'force' : 'destroy', workers, drainFirst }, fingerprints);
+      return operations.destroy(request);
+    },
+    async extend(request) {
+      await pass(request, { action: 'extend', workers: request.workers, hours: request.hours });
+      return operations.extend(request);
+    },
+    async force(request) {
+      const { operationId, worker } = request;
+      await pass(request, { action: 'force', workers: [worker], drainFirst: false, operationId });
+      return operations.force(request);
+    },
+  };
+}
