@@ -216,6 +216,7 @@ export function makeSlack(
     ...first,
     others: doorsOf.filter((door) => door !== first),
     store,
+    approverGroups: parts.config.approvals.rules.flatMap((rule) => rule.approvers.groups),
     ...(approvals === undefined ? {} : { approvals }),
     ...(slack.channel === undefined ? {} : { defaultChannelId: slack.channel }),
     clock: parts.clock,

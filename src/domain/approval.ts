@@ -245,12 +245,15 @@ export class AwaitsApproval extends BurstError {
   readonly approval: Approval;
   /** Slack mentions of those who may decide; of our own making. */
   readonly approvers: string;
-  constructor(approval: Approval, approvers: string) {
+  /** To be named where there are several. */
+  readonly cluster: string | undefined;
+  constructor(approval: Approval, approvers: string, cluster?: string) {
     super('awaiting_approval', `It waits for approval ${approval.id}: ${approval.why}.`, {
       left: 'Nothing was changed yet.',
     });
     this.approval = approval;
     this.approvers = approvers;
+    this.cluster = cluster;
   }
 }
 

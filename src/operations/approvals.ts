@@ -13,56 +13,24 @@ import {
   rulesFor,
   standingOf,
 } from '../domain/approval.ts';
-import type {
-  Approval,
-  ApprovalParams,
-  ApprovalPolicy,
-  ApprovalState,
-  Approvers,
-  Decision,
-  Standing,
-} from '../domain/approval.ts';
+import type { Approval, ApprovalParams, Approvers, Decision, Standing } from '../domain/approval.ts';
 import type { Groups } from '../domain/access.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
-import type { ErrorCode } from '../domain/errors.ts';
 import { actorId, personOf } from '../domain/operation.ts';
 import type { Actor } from '../domain/operation.ts';
-import type { ApprovalStore } from '../ports/approvals.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Ids } from '../ports/ids.ts';
-import type { AuditOutcome, NewAudit, NewOutbox, Store } from '../ports/store.ts';
+import { createCarrier, isPassing } from './approval-carrier.ts';
+import { createRecords } from './approval-records.ts';
+import type { ApprovalDoor, ApprovalsDeps } from './approval-records.ts';
 import { guard, requestOnly } from './approval-gate.ts';
-import { changedOf, digestOf, factsOf, look, perform, workersOf } from './approval-facts.ts';
+import { changedOf, digestOf, factsOf, look, perform } from './approval-facts.ts';
 import type { Operations, Request } from './types.ts';
 
 const LOOK_EVERY_MS = 2000;
 const MOST = 500;
+/** Requests of one person or assistant that may wait at once. */
+const MOST_EACH = 20;
 const REMINDED_AT_LEAST_MS = 60_000;
-/** Failures that say nothing of the request: what was approved is tried again until its time is over. */
-const passing: ReadonlySet<ErrorCode> = new Set(['unavailable', 'busy', 'unknown_outcome', 'worker_busy']);
-
-type Log = {
-  readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
-  readonly error: (fields: Readonly<Record<string, unknown>>, message: string) => void;
-};
-export type ApprovalsDeps = {
-  readonly store: Store & ApprovalStore;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly log: Log;
-  /** The clusters by name: their operations (which ask nobody), and their rules. */
-  readonly doors: ReadonlyMap<string, ApprovalDoor>;
-  readonly defaultChannelId: string | undefined;
-  /** There is news for Slack. */
-  readonly poke: () => void;
-};
-export type ApprovalDoor = {
-  readonly operations: Operations;
-  readonly policy: ApprovalPolicy;
-  /** Those with the role admin. */
-  readonly admins: Approvers;
-  readonly defaults: { readonly size: string; readonly ttlHours: number };
-};
+export type { ApprovalsDeps } from './approval-records.ts';
 
 export type Question = Request & {
   readonly cluster: string;
@@ -96,71 +64,8 @@ export function createApprovals(deps: ApprovalsDeps) {
   };
   const awaits = (approval: Approval): AwaitsApproval =>
     new AwaitsApproval(approval, approversText(approvers(approval)));
-  const audit = (
-    approval: Pick<Approval, 'id' | 'cluster' | 'params'>,
-    by: Actor,
-    outcome: AuditOutcome,
-    text: string,
-  ) => {
-    const [workerName] = workersOf(approval.params);
-    const row: NewAudit = {
-      atMs: clock.now(),
-      cluster: approval.cluster,
-      actor: by,
-      action: `approval:${approval.params.action}`,
-      outcome,
-      text,
-      details: { approval: approval.id, params: approval.params },
-      ...(workerName === undefined ? {} : { workerName }),
-    };
-    return row;
-  };
-  const notice = (
-    { id, cluster, askIn }: Pick<Approval, 'id' | 'cluster' | 'askIn'>,
-    tell: 'request' | 'reminder' | 'outcome',
-  ): NewOutbox => ({
-    key: tell === 'request' ? `approval:${id}` : `approval:${id}:${tell}`,
-    notice: { kind: 'approval', cluster, approvalId: id, tell },
-    notBeforeMs: clock.now(),
-    channelId: tell === 'outcome' ? undefined : askIn,
-  });
-  /** The message anew, and once it has ended its outcome to who asked. */
-  const news = (approval: Approval): readonly NewOutbox[] => {
-    const over: readonly ApprovalState[] = ['denied', 'expired', 'void', 'executed'];
-    const told = over.includes(approval.state) && personOf(approval.requester) !== undefined;
-    return [notice(approval, 'request'), ...(told ? [notice(approval, 'outcome')] : [])];
-  };
-  const need = async (id: string): Promise<Approval> => {
-    const approval = await store.getApproval(id);
-    if (approval === undefined) throw new BurstError('not_found', `There is no approval "${id.slice(0, 60)}".`);
-    return approval;
-  };
-  const end = async (
-    approval: Approval,
-    to: ApprovalState,
-    by: Actor,
-    text: string,
-    more: { readonly note?: string; readonly operationId?: string; readonly from?: readonly ApprovalState[] } = {},
-  ): Promise<Approval | undefined> => {
-    const outcome: AuditOutcome = to === 'executed' ? 'done' : to === 'void' ? 'failed' : 'decided';
-    const row = audit(approval, by, outcome, text);
-    const { from = ['pending'], ...rest } = more;
-    const ended = await store.endApproval(
-      approval.id,
-      { from, to, atMs: clock.now(), by, ...rest },
-      [more.operationId === undefined ? row : { ...row, operationId: more.operationId }],
-      news,
-    );
-    if (ended !== undefined) poke();
-    return ended;
-  };
-  const self: Actor = { kind: 'system', name: 'approvals' };
-  const voided = async (approval: Approval, note: string): Promise<Approval> =>
-    (await end(approval, 'void', self, `approval ${approval.id} is void: ${note}`, {
-      note,
-      from: ['pending', 'approved'],
-    })) ?? need(approval.id);
-
+  const records = createRecords(deps);
+  const { audit, notice, news, need, end, voided, self } = records;
   /** The rules that speak of this request; the assistants' own when none does and a person must decide anyway. */
   async function rulesOf(question: Question) {
     const { cluster, params, by, channelId } = question;
@@ -188,7 +93,9 @@ export function createApprovals(deps: ApprovalsDeps) {
         hint: 'Look at the new state and confirm again.',
       });
     const nowMs = clock.now();
-    const expiresMs = Math.min(...rules.map((rule) => rule.expiresMs ?? door.policy.expiresMs), door.policy.expiresMs);
+    const { policy } = door;
+    const expiresMs =
+      rules.length === 0 ? policy.expiresMs : Math.min(...rules.map((rule) => rule.expiresMs ?? policy.expiresMs));
     const remindAtMs = nowMs + expiresMs - door.policy.remindBeforeMs;
     const words = [...(why === undefined ? [] : [why]), ...rules.map(ruleText)];
     const approval = {
@@ -221,79 +128,19 @@ export function createApprovals(deps: ApprovalsDeps) {
         left: 'Nothing was changed.',
         hint: 'Approvers and the role admin are set in the configuration.',
       });
+    const waiting = await store.listApprovals({ states: ['pending'], limit: MOST });
+    if (waiting.filter(({ requester }) => actorId(requester) === actorId(request.by)).length >= MOST_EACH)
+      throw new BurstError('limit_reached', `${MOST_EACH} of your requests wait for approval already.`, {
+        left: 'Nothing was changed.',
+        hint: 'Withdraw some, or wait until they are decided.',
+      });
     const row = audit(approval, request.by, 'requested', `approval ${approval.id} asked for: ${approval.why}`);
     const made = await store.createApproval(approval, [row], [notice(approval, 'request')]);
     poke();
     return made.approval;
   }
 
-  const carrying = new Map<string, Promise<Approval>>();
-  /** Does what was approved, once: alone in this process, and by its key in all. */
-  function carryOut(id: string): Promise<Approval> {
-    const under = carrying.get(id);
-    if (under !== undefined) return under;
-    const work = carry(id).finally(() => carrying.delete(id));
-    carrying.set(id, work);
-    return work;
-  }
-  async function carry(id: string): Promise<Approval> {
-    const approval = await need(id);
-    if (approval.state !== 'approved') return approval;
-    const { params, requester, targets, digest } = approval;
-    const { operations } = doorOf(approval.cluster);
-    const idempotencyKey = `approval:${id}`;
-    const done = async (operationId: string): Promise<Approval> =>
-      (await end(approval, 'executed', requester, `approval ${id} was carried out`, {
-        operationId,
-        from: ['approved'],
-      })) ?? need(id);
-    const landed = (await store.operationByKey(idempotencyKey))?.id ?? (await landedIn(approval, operations));
-    if (landed !== undefined) return done(landed);
-    try {
-      if (digestOf(params, targets) !== digest) return await voided(approval, 'what is recorded of it was altered');
-      const now = await look(params, operations);
-      const [changed] = changedOf(targets, now.targets);
-      if (changed !== undefined) return await voided(approval, `${changed} is not as it was shown any more`);
-      const { channelId, reason } = approval;
-      const where = channelId ?? approval.askIn;
-      const request: Request = {
-        by: requester,
-        reason,
-        idempotencyKey,
-        ...(where === undefined ? {} : { channelId: where }),
-      };
-      return await done((await perform(params, request, operations, targets)).operation.id);
-    } catch (error) {
-      if (!isBurstError(error)) throw error;
-      if (passing.has(error.code) && clock.now() < approval.expiresAtMs) {
-        log.warn({ approval: id, error: error.message }, 'what was approved could not be begun yet');
-        return approval;
-      }
-      return voided(approval, error.message);
-    }
-  }
-
-  /** What changes an operation that is there already leaves no key: whether it has happened is seen in that operation. */
-  async function landedIn({ params, cluster }: Approval, operations: Operations): Promise<string | undefined> {
-    switch (params.action) {
-      case 'cancel': {
-        const { operation } = await operations.operation(params.operationId);
-        return operation.cancelledBy === undefined ? undefined : operation.id;
-      }
-      case 'force': {
-        const [worker = ''] = params.workers;
-        const run = await store.liveRunOf(cluster, worker);
-        const same = params.operationId === undefined || params.operationId === run?.operationId;
-        return same && run?.data.force === true ? run.operationId : undefined;
-      }
-      case 'provision':
-      case 'extend':
-      case 'drain':
-      case 'destroy':
-        return undefined;
-    }
-  }
-
+  const { carryOut, settled } = createCarrier(deps, doorOf, records);
   const expire = async (approval: Approval): Promise<Approval> =>
     (await end(approval, 'expired', self, `approval ${approval.id} expired`)) ?? need(approval.id);
 
@@ -351,7 +198,7 @@ export function createApprovals(deps: ApprovalsDeps) {
       const [changed] = changedOf(targets, (await look(params, doorOf(cluster).operations)).targets);
       return changed === undefined ? undefined : `${changed} is not as it was shown any more`;
     } catch (error) {
-      if (!isBurstError(error) || passing.has(error.code)) throw error;
+      if (!isBurstError(error) || isPassing(error)) throw error;
       return error.message;
     }
   }
@@ -427,7 +274,7 @@ export function createApprovals(deps: ApprovalsDeps) {
     async stop(): Promise<void> {
       ending.abort(new Error('stopped'));
       await running;
-      await Promise.allSettled(carrying.values());
+      await settled();
     },
   };
 }

@@ -54,6 +54,8 @@ export type SlackAppOptions = ClusterDoor & {
   readonly apiUrl?: string;
   readonly store: Store;
   readonly approvals?: Approvals;
+  /** User groups of the approval rules, which `check` looks for. */
+  readonly approverGroups?: readonly string[];
   readonly defaultChannelId?: string | undefined;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -217,7 +219,10 @@ export function createSlackApp(options: SlackAppOptions): Chat {
           return 'Socket Mode connections may be opened';
         });
       const groups = [
-        ...new Set(clusters.all.flatMap(({ access }) => Object.values(access.roles).flatMap((role) => role.groups))),
+        ...new Set([
+          ...clusters.all.flatMap(({ access }) => Object.values(access.roles).flatMap((role) => role.groups)),
+          ...(options.approverGroups ?? []),
+        ]),
       ];
       if (groups.length > 0)
         await trying('slack user groups', async () => {

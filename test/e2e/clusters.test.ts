@@ -48,6 +48,20 @@ async function done(world: World, who: Person, words: string, channel = CHANNEL)
 }
 
 describe('two clusters', () => {
+  it('an approval is of the cluster where it was asked for, and is carried out there', async () => {
+    const world = await twoClusters();
+    world.file['approvals'] = { rules: [{ name: 'west', clusters: ['west'], actions: ['provision'] }] };
+    await runApp(world);
+    const { ada, olga } = world;
+    expect((await olga.asks('/burst provision on west 1 small 4h')).text).toMatch(/on \*west\* waits for approval by/);
+    expect((await olga.asks('/burst ops on all')).text).toContain('Waiting for approval');
+    const message = await ada.sees(/west.*asks to provision 1 small worker/s);
+    expect((await ada.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);
+    await olga.ends(/asked to provision/);
+    expect(await burstIn(world, 'west')).toHaveLength(1);
+    expect(await burstIn(world, 'east')).toHaveLength(0);
+  });
+
   it('a worker is made in the cluster that is named, else the channel’s, else the default one, and found in each', async () => {
     const world = await twoClusters({ west: { channels: [WEST_CHANNEL], burst_workers: { max_burst_workers: 2 } } });
     await runApp(world);

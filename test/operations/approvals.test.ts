@@ -295,6 +295,54 @@ describe('who, and until when', () => {
     expect(await operationsOf(h)).toEqual([]);
   });
 
+  it('a rule may wait longer or shorter than the others; the shortest of those that match counts', async () => {
+    const h = await createHarness();
+    const long = { ...rule, name: 'long', expiresMs: 5 * HOUR };
+    const lasts = async (rules: readonly ApprovalRule[]): Promise<number> => {
+      const { createdAtMs, expiresAtMs } = await provision(boot(h, { ...POLICY, rules }));
+      return expiresAtMs - createdAtMs;
+    };
+    expect(await lasts([long])).toBe(5 * HOUR);
+    expect(await lasts([long, { ...rule, expiresMs: MINUTE }])).toBe(MINUTE);
+    expect(await lasts([long, rule])).toBe(HOUR);
+  });
+
+  it('one person cannot bury the approvers in requests', async () => {
+    const h = await createHarness();
+    const process = boot(h);
+    for (let count = 0; count < 20; count += 1) await provision(process);
+    await expect(process.guarded('main').provision({ ...request(), count: 1 })).rejects.toMatchObject({
+      code: 'limit_reached',
+    });
+    await process.withdraw((await process.waiting('main'))[0]?.id ?? '', olga);
+    await provision(process);
+  });
+
+  it('forces what is under way, once, also when the process died right after', async () => {
+    const h = await createHarness();
+    const name = await worker(h);
+    const { operation } = await h.operations.drain({ ...request(), workers: [name], admin: false });
+    let forced = 0;
+    const first = boot(h, POLICY, {
+      async force(asking) {
+        const accepted = await h.operations.force(asking);
+        if (asking.checkOnly === true) return accepted;
+        forced += 1;
+        throw new Error('the process is dead');
+      },
+    });
+    const approval = await asked(
+      first.guarded('main').force({ ...request(), operationId: operation.id, worker: name }),
+    );
+    expect((await h.store.runsOf(operation.id))[0]?.data.force).toBeUndefined();
+    await approve(first, approval);
+    expect((await h.store.runsOf(operation.id))[0]?.data.force).toBe(true);
+    const second = boot(h, POLICY, { force: () => Promise.reject(new Error('a second time')) });
+    await second.tend();
+    expect(await second.get(approval.id)).toMatchObject({ state: 'executed', operationId: operation.id });
+    expect(forced).toBe(1);
+  });
+
   it('with nobody who could approve, it is refused', async () => {
     const h = await createHarness();
     const process = createApprovals({

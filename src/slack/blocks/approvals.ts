@@ -70,7 +70,7 @@ export function standingLine(approval: Approval): string {
     case 'withdrawn':
       return `:white_circle: Withdrawn${approval.endedBy === undefined ? '' : ` by ${actor(approval.endedBy)}`}${when}. Nothing was changed.`;
     case 'void':
-      return `:warning: Void${when}: ${sentence(clamp(approval.note, 600))} Nothing was changed by it. Ask again to have it as it is now.`;
+      return `:warning: Void${when}: ${sentence(clamp(approval.note.replace(/\.$/, ''), 600))}. Nothing was changed by it. Ask again to have it as it is now.`;
   }
 }
 
@@ -140,13 +140,14 @@ export function outcomeMessage(approval: Approval): Message {
 }
 
 /** The private answer at once, in place of an operation. */
-export function awaitsMessage({ approval, approvers }: AwaitsApproval): Message {
+export function awaitsMessage({ approval, approvers, cluster }: AwaitsApproval): Message {
+  const on = cluster === undefined ? '' : ` on *${foreign(cluster, 63)}*`;
   if (approval.state !== 'pending') {
     const text = `This was asked for already (approval ${code(approval.id)}).\n${standingLine(approval)}`;
     return { text, blocks: [section(text)] };
   }
   const where = approval.askIn === undefined ? '' : ` They are asked in <#${approval.askIn}>.`;
-  const text = `:lock: To ${wanted(approval.params)} waits for approval by ${approvers}; it expires ${date(approval.expiresAtMs)}.${where}\nWhy: ${foreign(approval.why, 600)}. Approval ${code(approval.id)}.`;
+  const text = `:lock: To ${wanted(approval.params)}${on} waits for approval by ${approvers}; it expires ${date(approval.expiresAtMs)}.${where}\nWhy: ${foreign(approval.why, 600)}. Approval ${code(approval.id)}.`;
   return {
     text: clamp(text, MOST_TEXT),
     blocks: [

@@ -16,14 +16,9 @@ export class AccessRefused extends BurstError {
 }
 /** The error with the cluster that it is of; a refusal by the safety rules keeps its first words. */
 export function errorIn(error: BurstError, cluster: string): BurstError {
+  if (error instanceof AwaitsApproval) return new AwaitsApproval(error.approval, error.approvers, cluster);
   const [before, after] = [`In ${cluster}: `, ` (${cluster})`];
-  if (
-    error.code === 'invalid_input' ||
-    error.code === 'awaiting_approval' ||
-    error.message.startsWith(before) ||
-    error.message.endsWith(after)
-  )
-    return error;
+  if (error.code === 'invalid_input' || error.message.startsWith(before) || error.message.endsWith(after)) return error;
   const message = error.code === 'safety_violation' ? `${error.message}${after}` : `${before}${error.message}`;
   if (error instanceof AccessRefused) return new AccessRefused(message, error.markup);
   return new BurstError(error.code, message, {
