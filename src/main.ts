@@ -87,10 +87,11 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
     logging: { level: process.env['LOG_LEVEL'] ?? 'warn' },
     monitoring: { port: 0 },
     approvals: {
+      // there is one admin only
       rules: [
-        { name: 'many', actions: ['provision'], more_than: 5 },
-        { name: 'large', actions: ['provision'], sizes: ['xlarge'] },
-        { name: 'force', actions: ['force'] },
+        { name: 'many', actions: ['provision'], more_than: 5, self: true },
+        { name: 'large', actions: ['provision'], sizes: ['xlarge'], self: true },
+        { name: 'force', actions: ['force'], self: true },
       ],
     },
     mcp: {

@@ -123,8 +123,8 @@ export function createApprovals(deps: ApprovalsDeps) {
       expiresAtMs: nowMs + expiresMs,
       remindAtMs: door.policy.remindBeforeMs > 0 && remindAtMs - nowMs >= REMINDED_AT_LEAST_MS ? remindAtMs : undefined,
     };
-    if (approvers(approval).some(({ users, groups }) => users.length + groups.length === 0))
-      throw new BurstError('forbidden', `${params.action} needs approval (${approval.why}), and nobody may give it.`, {
+    if (!approvable(approval, approvers(approval)))
+      throw new BurstError('forbidden', `${params.action} needs approval (${approval.why}), and too few may give it.`, {
         left: 'Nothing was changed.',
         hint: 'Approvers and the role admin are set in the configuration.',
       });
@@ -277,4 +277,16 @@ export function createApprovals(deps: ApprovalsDeps) {
       await settled();
     },
   };
+}
+
+/** Whether there can be as many approvers as each rule needs; who is in a group is not known here. */
+function approvable(
+  { rules, requester }: Pick<Approval, 'rules' | 'requester'>,
+  approvers: readonly Approvers[],
+): boolean {
+  return rules.every(({ needed, self }, index) => {
+    const { users = [], groups = [] } = approvers[index] ?? {};
+    if (groups.length > 0 || users.includes('*')) return true;
+    return new Set(users.filter((user) => self || user !== personOf(requester))).size >= needed;
+  });
 }

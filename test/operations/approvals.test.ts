@@ -343,6 +343,22 @@ describe('who, and until when', () => {
     expect(forced).toBe(1);
   });
 
+  it.each<[string, Partial<ApprovalRule>, boolean]>([
+    ['only who asks', { approvers: { users: [olga.userId], groups: [] } }, false],
+    ['only who asks, where that counts', { approvers: { users: [olga.userId], groups: [] }, self: true }, true],
+    ['fewer than needed', { needed: 3 }, false],
+    ['as many as needed', { needed: 2 }, true],
+    ['a group, whoever is in it', { needed: 9, approvers: { users: [], groups: ['ops'] } }, true],
+  ])('is not put to people when there cannot be enough: %s', async (_, more, expected) => {
+    const h = await createHarness();
+    const process = boot(h, { ...POLICY, rules: [{ ...rule, ...more }] });
+    const outcome = await provision(process).then(
+      () => true,
+      (error: unknown) => !(error instanceof Error && String(error.cause).includes('too few')),
+    );
+    expect(outcome).toBe(expected);
+  });
+
   it('with nobody who could approve, it is refused', async () => {
     const h = await createHarness();
     const process = createApprovals({
