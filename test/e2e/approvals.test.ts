@@ -224,3 +224,42 @@ describe('when the process dies', () => {
     await becomes(world, ada, message, /Approved by/);
   });
 });
+
+describe('approvers from user groups', () => {
+  const GROUP: Tree = {
+    approvals: { rules: [{ name: 'group', actions: ['provision'], approvers: { groups: ['burst-admins'] } }] },
+  };
+  it('are looked up at the click; when that fails nobody is one', async () => {
+    const world = await start(GROUP);
+    const { ada, olga } = world;
+    expect((await olga.asks('/burst provision 1 small 1h')).text).toContain('waits for approval by @burst-admins');
+    const message = await question(ada);
+    world.taps.slack.answer = (call) =>
+      call.startsWith('usergroups.') ? { status: 200, body: '{"ok":false,"error":"internal_error"}' } : undefined;
+    expect((await ada.clicksAndHears(message, /Approve/)).text).toMatch(/could not be established/);
+    world.taps.slack.answer = undefined;
+    expect((await olga.clicksAndHears(message, /Approve/)).text).toMatch(/not among its approvers/);
+    expect(await world.burst()).toEqual([]);
+    expect((await ada.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);
+    await olga.ends(/asked to provision/);
+  });
+});
+
+describe('force', () => {
+  it('that a rule speaks of waits for another admin, in the form that asked for it too', async () => {
+    const world = await start({
+      approvals: { rules: [{ name: 'force', actions: ['force'], approvers: { users: ['U0OPERATOR1'] } }] },
+    });
+    const { ada, olga } = world;
+    const [name = ''] = await provisioned(world, ada, '1 small');
+    await employ(world, name);
+    await ada.submits(await ada.opens(`/burst destroy ${name}`), { force: 'force', typed: name });
+    await ada.form(/waits for approval by/);
+    const message = await question(olga);
+    expect(shown(message)).toMatch(/with force[^]*shop\/guest/);
+    expect(await world.leftOf(name)).toEqual(['node', 'vm']);
+    expect((await olga.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);
+    await ada.ends(/to \*force\* destroy/);
+    expect(await world.leftOf(name)).toEqual([]);
+  });
+});
