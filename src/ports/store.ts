@@ -100,6 +100,8 @@ export type NewOutbox = {
   readonly notBeforeMs: number;
   readonly channelId: string | undefined;
 };
+/** With it, rows are given to one process at a time: keys that another owner has claimed are left out until then. */
+export type OutboxClaim = { readonly owner: string; readonly untilMs: number };
 export type OutboxRow = NewOutbox & { readonly id: number; readonly attempts: number; readonly createdAtMs: number };
 
 export type NewOperation = {
@@ -264,7 +266,7 @@ export interface Store {
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;
   enqueue(row: NewOutbox): Promise<void>;
   /** Undelivered rows that are due, oldest first; of several `operation` notices with one key the newest only (older ones are marked delivered). */
-  dueOutbox(nowMs: number, limit: number): Promise<readonly OutboxRow[]>;
+  dueOutbox(nowMs: number, limit: number, claim?: OutboxClaim): Promise<readonly OutboxRow[]>;
   outboxDelivered(ids: readonly number[], nowMs: number): Promise<void>;
   outboxFailed(id: number, notBeforeMs: number, error: string): Promise<void>;
   getMessage(key: string): Promise<MessageRecord | undefined>;

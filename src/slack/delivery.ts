@@ -8,6 +8,7 @@ import type { WorkerPolicy } from '../domain/policy.ts';
 import type { Approvals } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
 import type { Notice, OutboxRow, Store } from '../ports/store.ts';
 import type { Actor, Operation } from '../domain/operation.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
@@ -31,6 +32,8 @@ const REDRAW_EVERY_MS = 30_000;
 const MOST_REDRAWN = 10;
 const LOOK_EVERY_MS = 1000;
 const BATCH = 50;
+/** For so long no other process delivers what this one has taken, ms. */
+const CLAIM_MS = 10_000;
 const FIRST_RETRY_MS = 1000;
 const MOST_RETRY_MS = 5 * 60_000;
 
@@ -40,6 +43,7 @@ export type DeliveryOptions = {
   readonly doorOf: (cluster: string | undefined) => Door | undefined;
   readonly store: Store;
   readonly clock: Clock;
+  readonly ids: Ids;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
   readonly approvals?: Pick<Approvals, 'get' | 'approversText'>;
@@ -67,6 +71,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const editedAt = new Map<string, number>();
   let redrawnAtMs = clock.now();
   let trouble: string | undefined;
+  const owner = options.ids.next();
 
   const doorOf = (cluster: string | undefined): Door => {
     const door = options.doorOf(cluster);
@@ -265,7 +270,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     await store.outboxFailed(row.id, clock.now() + wait, text);
   };
   const once = async (): Promise<number> => {
-    const rows = await store.dueOutbox(clock.now(), BATCH);
+    const now = clock.now();
+    const rows = await store.dueOutbox(now, BATCH, { owner, untilMs: now + CLAIM_MS });
     let closed = 0;
     const held = new Set<string>();
     for (const row of rows) {

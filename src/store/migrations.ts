@@ -296,6 +296,14 @@ drop table outbox_before;
 create index outbox_open on outbox (key, id) where delivered_at_ms is null;
 `;
 
+const outboxClaims = `
+create table outbox_claims (
+  key text primary key,
+  owner text not null,
+  until_ms integer not null
+) strict, without rowid;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -303,4 +311,5 @@ export const migrations: readonly Migration[] = [
   { name: 'bootstrap tokens', sql: bootstrapTokens },
   { name: 'health of workers, and their repair', sql: health },
   { name: 'approvals', sql: approvals },
+  { name: 'who is delivering which notices', sql: outboxClaims },
 ];

@@ -3,7 +3,7 @@
  * its key, which draws the same message from newer state, takes its place; rows of one key keep their order.
  */
 import { sql } from 'kysely';
-import type { MessageRecord, NewOutbox, OutboxRow } from '../ports/store.ts';
+import type { MessageRecord, NewOutbox, OutboxClaim, OutboxRow } from '../ports/store.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
 import { toOutbox } from './rows.ts';
@@ -59,7 +59,12 @@ export function hasDue(reader: Reader, nowMs: number): boolean {
  * Rows to deliver now, oldest first. A row waits while an older one of its key does (after a failure, or, unless it is
  * an `operation` notice, by its own time); older `operation` notices of a key that has a newer due one are closed.
  */
-export function dueOutbox(writer: Writer, nowMs: number, limit: number): readonly OutboxRow[] {
+export function dueOutbox(
+  writer: Writer,
+  nowMs: number,
+  limit: number,
+  claim: OutboxClaim | undefined,
+): readonly OutboxRow[] {
   const due = build
     .selectFrom('outbox')
     .selectAll()
@@ -70,6 +75,11 @@ export function dueOutbox(writer: Writer, nowMs: number, limit: number): readonl
         select 1 from outbox as older
         where older.delivered_at_ms is null and older.key = outbox.key and older.id < outbox.id
           and older.not_before_ms > ${nowMs} and (older.attempts > 0 or older.kind <> 'operation'))`,
+    )
+    .where(
+      sql<boolean>`not exists (
+        select 1 from outbox_claims as claim
+        where claim.key = outbox.key and claim.owner <> ${claim?.owner ?? ''} and claim.until_ms > ${nowMs})`,
     )
     .orderBy('id');
   const rows = writer.all(due);
@@ -85,11 +95,27 @@ export function dueOutbox(writer: Writer, nowMs: number, limit: number): readonl
         .where('kind', '=', 'operation')
         .where('id', '<', id),
     );
-  return rows
-    .filter((row) => row.kind !== 'operation' || newest.get(row.key) === row.id)
-    .slice(0, limit)
-    .map(toOutbox);
+  const taken = rows.filter((row) => row.kind !== 'operation' || newest.get(row.key) === row.id).slice(0, limit);
+  if (claim !== undefined) {
+    const until = { owner: claim.owner, until_ms: claim.untilMs };
+    for (const key of new Set(taken.map((row) => row.key)))
+      writer.run(
+        build
+          .insertInto('outbox_claims')
+          .values({ key, ...until })
+          .onConflict((conflict) => conflict.column('key').doUpdateSet(until)),
+      );
+  }
+  return taken.map(toOutbox);
 }
+
+/** Claims end when nothing more is to be said under their key: what else is due has been taken with it. */
+const release = (writer: Writer): void =>
+  void writer.run(
+    build
+      .deleteFrom('outbox_claims')
+      .where(sql<boolean>`key not in (select outbox.key from outbox where delivered_at_ms is null)`),
+  );
 
 export function outboxDelivered(writer: Writer, ids: readonly number[], nowMs: number): void {
   writer.run(
@@ -99,6 +125,7 @@ export function outboxDelivered(writer: Writer, ids: readonly number[], nowMs: n
       .where('delivered_at_ms', 'is', null)
       .where(sql<boolean>`id in (select value from json_each(${JSON.stringify(ids)}))`),
   );
+  release(writer);
 }
 
 export function outboxFailed(writer: Writer, id: number, notBeforeMs: number, error: string): void {

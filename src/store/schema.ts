@@ -98,6 +98,8 @@ export type OutboxTable = {
   delivered_at_ms: number | null;
 };
 
+/** Who is delivering the notices of a key, and until when nobody else does. */
+export type OutboxClaimsTable = { key: string; owner: string; until_ms: number };
 export type MessagesTable = { key: string; channel_id: string; ts: string; digest: string };
 export type ActionsTable = { key: string; actor: string; at_ms: number };
 
@@ -181,6 +183,7 @@ export type Tables = {
   journal: JournalTable;
   ttl_schedules: SchedulesTable;
   outbox: OutboxTable;
+  outbox_claims: OutboxClaimsTable;
   messages: MessagesTable;
   actions: ActionsTable;
   audit: AuditTable;

@@ -168,8 +168,10 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
     remindApproval: (id, notice) => write((writer) => approvals.remindApproval(writer, id, notice, clock.now())),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
-    dueOutbox: async (nowMs, limit) =>
-      read((reader) => outbox.hasDue(reader, nowMs)) ? write((writer) => outbox.dueOutbox(writer, nowMs, limit)) : [],
+    dueOutbox: async (nowMs, limit, claim) =>
+      read((reader) => outbox.hasDue(reader, nowMs))
+        ? write((writer) => outbox.dueOutbox(writer, nowMs, limit, claim))
+        : [],
     outboxDelivered: (ids, nowMs) => write((writer) => outbox.outboxDelivered(writer, ids, nowMs)),
     outboxFailed: (id, notBeforeMs, error) => write((writer) => outbox.outboxFailed(writer, id, notBeforeMs, error)),
     getMessage: async (key) => read((reader) => outbox.getMessage(reader, key)),

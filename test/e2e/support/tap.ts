@@ -3,6 +3,7 @@
  * the simulator's place, or do something right before a call arrives or right after its reply was made (and is lost).
  */
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
@@ -20,6 +21,8 @@ export type Tap = {
   cut(): void;
   /** `act` is done at the next call of this name; the call (`before`) or its reply (`after`) is lost. */
   lose(call: string, when: When, act: () => void): void;
+  /** `act` is done at the next call of this name, right before it arrives or right after its reply was made; nothing is lost. */
+  see(call: string, when: When, act: () => void): void;
   /** Answers in the simulator's place when this gives an answer. */
   answer: ((call: string, body: string) => Answer | undefined) | undefined;
 };
@@ -46,11 +49,11 @@ function nameOf(method: string, path: string, body: string): string {
 export async function startTap(target: string, finished: (end: () => Promise<void>) => void): Promise<Tap> {
   const to = new URL(target);
   const sockets = new Set<net.Socket>();
-  const traps: { call: string; when: When; act: () => void }[] = [];
+  const traps: { call: string; when: When; loses: boolean; act: () => void }[] = [];
   let down = false;
-  const trapped = (call: string, when: When): (() => void) | undefined => {
+  const trapped = (call: string, when: When) => {
     const at = traps.findIndex((trap) => trap.call === call && trap.when === when);
-    return at < 0 ? undefined : traps.splice(at, 1)[0]?.act;
+    return at < 0 ? undefined : traps.splice(at, 1)[0];
   };
   const keep = (socket: net.Socket): void => {
     sockets.add(socket);
@@ -66,26 +69,33 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
       const call = nameOf(request.method ?? 'GET', new URL(request.url ?? '/', target).pathname, body.toString());
       tap.calls.push(call);
       const before = trapped(call, 'before');
-      if (before !== undefined) {
-        before();
-        return void request.socket.destroy();
-      }
+      before?.act();
+      if (before?.loses === true) return void request.socket.destroy();
       const own = tap.answer?.(call, body.toString());
       if (own !== undefined)
         return void response.writeHead(own.status, { 'content-type': own.type ?? 'application/json' }).end(own.body);
       const after = trapped(call, 'after');
-      const upstream = http.request(
-        { host: to.hostname, port: to.port, path: request.url, method: request.method, headers: request.headers },
+      const upstream = (to.protocol === 'https:' ? https : http).request(
+        {
+          host: to.hostname,
+          port: to.port,
+          path: request.url,
+          method: request.method,
+          headers: request.headers,
+          // a real API server's certificate is not for this address
+          rejectUnauthorized: false,
+        },
         (reply) => {
           reply.on('error', () => request.socket.destroy());
-          if (after !== undefined) {
+          if (after?.loses === true) {
             reply.resume();
             reply.on('end', () => {
-              after();
+              after.act();
               request.socket.destroy();
             });
             return;
           }
+          after?.act();
           if (call === 'apps.connections.open') return void redirect(reply, response);
           response.writeHead(reply.statusCode ?? 502, reply.headers);
           reply.pipe(response);
@@ -136,7 +146,8 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
       down = on;
       if (on) cut();
     },
-    lose: (call, when, act) => void traps.push({ call, when, act }),
+    lose: (call, when, act) => void traps.push({ call, when, act, loses: true }),
+    see: (call, when, act) => void traps.push({ call, when, act, loses: false }),
   };
   finished(async () => {
     cut();

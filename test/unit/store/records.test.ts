@@ -107,6 +107,25 @@ describe('outbox', () => {
     expect((await store.dueOutbox(T + 100, 10)).map((row) => row.id)).toEqual([5, 6]);
   });
 
+  test('what one process delivers, another leaves alone until its claim has run out', async () => {
+    const store = await open();
+    await store.enqueue(alert('x', 'first'));
+    await store.enqueue(alert('x', 'second'));
+    const taken = async (owner: string, nowMs: number) =>
+      (await store.dueOutbox(nowMs, 10, { owner, untilMs: nowMs + 100 })).map((row) => row.id);
+    expect(await taken('a', T)).toEqual([1, 2]);
+    await store.enqueue(alert('x', 'third'));
+    await store.enqueue(alert('y', 'another'));
+    expect(await taken('b', T + 1)).toEqual([4]);
+    await store.outboxDelivered([1], T + 2);
+    expect(await taken('b', T + 3), 'the second of the key is being delivered').toEqual([4]);
+    expect(await taken('a', T + 4)).toEqual([2, 3]);
+    expect(await taken('b', T + 104), 'a died').toEqual([2, 3, 4]);
+    await store.outboxDelivered([2, 3, 4], T + 105);
+    await store.enqueue(alert('x', 'fourth'));
+    expect(await taken('a', T + 106), 'the claim ended with what was claimed').toEqual([5]);
+  });
+
   test('a failed row waits, and newer rows of its key wait behind it', async () => {
     const store = await open();
     await store.enqueue(alert('x', 'first'));

@@ -1,0 +1,226 @@
+/**
+ * Two processes of the unmodified program on one database, before a real control plane: a rolling update that overlaps, one
+ * that is paused in the middle of a call and wakes up late, one that is killed. Whatever was asked for is done once.
+ */
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createAdmin, until } from '../contract/cluster-admin.ts';
+import type { ClusterAdmin } from '../contract/cluster-admin.ts';
+import { startChild } from '../e2e/support/child.ts';
+import type { Child } from '../e2e/support/child.ts';
+import { posts, realWorld } from '../e2e/support/crash.ts';
+import { startTap } from '../e2e/support/tap.ts';
+import type { When } from '../e2e/support/tap.ts';
+import { HOUR_MS, merged } from '../e2e/support/world.ts';
+import type { World } from '../e2e/support/world.ts';
+import { startControlPlane } from './control-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
+
+let plane: ControlPlane;
+let admin: ClusterAdmin;
+beforeAll(async () => {
+  plane = await startControlPlane();
+  admin = createAdmin(plane);
+});
+afterAll(async () => {
+  await plane?.stop();
+});
+
+type Item = { readonly metadata: { readonly name: string }; readonly spec?: { readonly unschedulable?: boolean } };
+const list = async (path: string): Promise<readonly Item[]> =>
+  ((await admin.call('GET', path)) as unknown as { items: Item[] }).items;
+const burstNodes = (): Promise<readonly Item[]> => list('/api/v1/nodes?labelSelector=worker-type%3Dburst');
+
+/** What a kubeadm cluster would publish. */
+const JOIN = { endpoint: '10.0.0.1:6443', ca_cert_hash: `sha256:${'0'.repeat(64)}` };
+
+/** Simulated Slack and Proxmox, the real control plane, and machines that register their nodes when they have booted. */
+async function startReal() {
+  const finished = onTestFinished;
+  const simulated = await realWorld(finished);
+  const kubernetes = await startTap(plane.url, finished);
+  const kubeconfig = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'real',
+    clusters: [{ name: 'real', cluster: { server: kubernetes.url } }],
+    users: [{ name: 'real', user: { token: plane.token } }],
+    contexts: [{ name: 'real', context: { cluster: 'real', user: 'real' } }],
+  });
+  const world: World = {
+    ...simulated,
+    kubeconfig,
+    file: merged(simulated.file, { kubernetes: { name: 'real' }, join: JOIN, drain: { grace_period_seconds: 1 } }),
+    taps: { ...simulated.taps, kubernetes },
+  };
+  const { pve } = world.sandbox.proxmox;
+  const machines = (): readonly string[] =>
+    [...pve.vms.values()].filter((vm) => vm.name.startsWith('burst-')).map((vm) => vm.name);
+  const registered = new Set<string>();
+  const booting = setInterval(() => {
+    for (const vm of pve.vms.values())
+      if (vm.name.startsWith('burst-') && vm.status === 'running' && !registered.has(vm.name)) {
+        registered.add(vm.name);
+        admin.createNode(vm.name).catch(() => registered.delete(vm.name));
+      }
+  }, 200);
+  onTestFinished(() => clearInterval(booting));
+  const tasks = (type: string): number =>
+    [...pve.tasks.values()].filter((task) => task.type === type && task.exit === 'OK').length;
+  return { world, machines, tasks };
+}
+type Real = Awaited<ReturnType<typeof startReal>>;
+
+/** Nothing is left of this worker, and nothing was done twice to it. */
+async function goneOnce({ machines, tasks, world }: Real, workers: number): Promise<void> {
+  expect(machines(), 'no VM is left').toEqual([]);
+  expect(
+    (await burstNodes()).map(({ metadata }) => metadata.name),
+    'no node is left',
+  ).toEqual([]);
+  expect(
+    await list('/api/v1/namespaces/kube-system/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io/token'),
+  ).toEqual([]);
+  expect(tasks('qmclone'), 'one VM each was made').toBe(workers);
+  expect(tasks('qmdestroy'), 'one VM each was deleted').toBe(workers);
+  const pets = (await world.state()).vms.map(({ name }) => name).sort();
+  expect(pets).toEqual(['k8s-worker-template', 'pet-db', 'pet-mail']);
+}
+
+const oneMessage = async (world: World, what: RegExp): Promise<void> => {
+  expect(await posts(world.olga, what), 'one message for one operation').toHaveLength(1);
+};
+
+test('a rolling update: both work at once, then the old one ends', async () => {
+  const real = await startReal();
+  const { world } = real;
+  const { olga } = world;
+  const old = await startChild(world);
+  await olga.types('/burst provision 3 small 24h');
+  const young = await startChild(world);
+  await olga.ends(/asked to provision/, 'done', 90_000);
+  await oneMessage(world, /asked to provision/);
+  const names = (await burstNodes()).map(({ metadata }) => metadata.name);
+  expect(names).toHaveLength(3);
+  expect(real.tasks('qmclone')).toBe(3);
+
+  expect(await olga.submits(await olga.opens(`/burst destroy ${names[0]}`))).toMatchObject({ ok: true });
+  await olga.sees(/asked to destroy/);
+  old.kill('SIGTERM');
+  expect((await old.ended).code).toBe(0);
+  await olga.ends(/asked to destroy/, 'done', 90_000);
+  await oneMessage(world, /asked to destroy/);
+  expect(await burstNodes()).toHaveLength(2);
+
+  // the deadline finds two reapers, and is met once
+  young.kill('SIGTERM');
+  await young.ended;
+  await Promise.all([startChild(world, 25 * HOUR_MS), startChild(world, 25 * HOUR_MS)]);
+  await until('both are removed', async () => ((await burstNodes()).length === 0 ? true : undefined), 90_000);
+  await until('their VMs, too', () => (real.machines().length === 0 ? true : undefined), 60_000);
+  await olga.ends(/Deadline reached/, 'done', 60_000);
+  await oneMessage(world, /Deadline reached/);
+  await goneOnce(real, 3);
+});
+
+type Pause = readonly [tap: keyof World['taps'], call: string, when: When];
+/** Where the process is stopped: while a worker is made, and while it is removed. */
+const pauses: readonly (readonly [making: Pause, removing: Pause])[] = [
+  [
+    ['proxmox', 'clone_vm', 'before'],
+    ['proxmox', 'delete_vm', 'before'],
+  ],
+  [
+    ['proxmox', 'clone_vm', 'after'],
+    ['proxmox', 'delete_vm', 'after'],
+  ],
+  [
+    ['proxmox', 'set_vm_config', 'after'],
+    ['proxmox', 'stop_vm', 'after'],
+  ],
+  [
+    ['proxmox', 'start_vm', 'before'],
+    ['kubernetes', 'DELETE nodes', 'after'],
+  ],
+  [
+    ['kubernetes', 'PATCH nodes', 'after'],
+    ['kubernetes', 'PATCH nodes', 'after'],
+  ],
+  [
+    ['kubernetes', 'POST secrets', 'after'],
+    ['slack', 'chat.postMessage', 'after'],
+  ],
+];
+
+/** Stops the process at the point that `act` leads to, while its call goes on. */
+async function pauseAt({ world }: Real, child: Child, [tap, call, when]: Pause, act: () => Promise<unknown>) {
+  let stopped = false;
+  world.taps[tap].see(call, when, () => {
+    stopped = true;
+    child.kill('SIGSTOP');
+  });
+  await act();
+  await until(`the pause at ${tap} ${call} ${when}\n${child.out()}`, () => (stopped ? true : undefined), 60_000);
+}
+
+describe.each(pauses)('paused at %j, and at %j', (making, removing) => {
+  test('another takes over; the late one writes nothing more, and serves on', async () => {
+    const real = await startReal();
+    const { world } = real;
+    const { olga } = world;
+    const first = await startChild(world);
+    await pauseAt(real, first, making, () => olga.types('/burst provision 1 small 24h'));
+    const second = await startChild(world);
+    await olga.ends(/asked to provision/, 'done', 90_000);
+    first.kill('SIGCONT');
+    second.kill();
+    await second.ended;
+    // the late one is alone now: when it answers, it has gone on with what it wanted to do
+    expect((await olga.asks('/burst ops')).text).toMatch(/provision/);
+    const [node, ...others] = await burstNodes();
+    expect(others).toEqual([]);
+    expect(node?.spec?.unschedulable ?? false).toBe(false);
+    expect(real.machines()).toEqual([node?.metadata.name]);
+    expect(real.tasks('qmclone')).toBe(1);
+
+    // it works on, and is paused in the middle of a removal
+    const form = await olga.opens(`/burst destroy ${node?.metadata.name}`);
+    await pauseAt(real, first, removing, () => olga.submits(form));
+    const third = await startChild(world);
+    await olga.ends(/asked to destroy/, 'done', 90_000);
+    first.kill('SIGCONT');
+    third.kill();
+    await third.ended;
+    expect((await olga.asks('/burst ops')).text).toMatch(/destroy/);
+    await goneOnce(real, 1);
+    await oneMessage(world, /asked to provision/);
+    await oneMessage(world, /asked to destroy/);
+  });
+});
+
+test('the one at work is killed while another runs beside it', async () => {
+  const real = await startReal();
+  const { world } = real;
+  const { olga } = world;
+  const pair = [await startChild(world), await startChild(world)];
+  let killed = 0;
+  world.taps.proxmox.see('start_vm', 'after', () => {
+    killed += 1;
+    pair[0]?.kill();
+  });
+  await olga.types('/burst provision 2 small 24h');
+  await olga.ends(/asked to provision/, 'done', 90_000);
+  expect(killed).toBe(1);
+  expect(real.tasks('qmclone')).toBe(2);
+  pair[0] = await startChild(world);
+  const names = (await burstNodes()).map(({ metadata }) => metadata.name);
+  world.taps.proxmox.see('stop_vm', 'after', () => {
+    killed += 1;
+    pair[1]?.kill();
+  });
+  expect(await olga.submits(await olga.opens(`/burst destroy ${names.join(' ')}`))).toMatchObject({ ok: true });
+  await olga.ends(/asked to destroy/, 'done', 90_000);
+  expect(killed).toBe(2);
+  await oneMessage(world, /asked to provision/);
+  await oneMessage(world, /asked to destroy/);
+  await goneOnce(real, 2);
+});
