@@ -310,6 +310,6 @@ export const migrations: readonly Migration[] = [
   { name: 'ownership tag of each worker', sql: ownerTags },
   { name: 'bootstrap tokens', sql: bootstrapTokens },
   { name: 'health of workers, and their repair', sql: health },
-  { name: 'approvals', sql: approvals },
   { name: 'who is delivering which notices', sql: outboxClaims },
+  { name: 'approvals', sql: approvals },
 ];
