@@ -201,6 +201,17 @@ describe('bound to what was shown', () => {
     expect((await operationsOf(h)).filter((kind) => kind !== 'provision')).toEqual([]);
   });
 
+  it.each(['the first', 'the last'])('is seen at %s of two approvals', async (which) => {
+    const h = await createHarness();
+    const name = await worker(h);
+    const process = boot(h, { ...POLICY, rules: [{ ...rule, needed: 2 }] });
+    const approval = await drain(process, name);
+    if (which === 'the last') expect((await approve(process, approval)).approval.state).toBe('pending');
+    Object.assign(h.world.nodes.get(name) ?? {}, { uid: 'another' });
+    expect((await approve(process, approval, eve)).approval.state).toBe('void');
+    expect((await process.get(approval.id))?.decisions).toHaveLength(which === 'the last' ? 1 : 0);
+  });
+
   it('a pod that came meanwhile voids a destruction, which showed the pods', async () => {
     const h = await createHarness();
     const name = await worker(h);
