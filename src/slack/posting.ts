@@ -127,13 +127,14 @@ export function createPosting(options: {
     return undefined;
   };
 
-  return {
+  const posting: Posting = {
     async post(post) {
       const before = await store.getMessage(post.key);
       const intent = intentOf(before);
       if (before !== undefined && intent?.identity === post.identity) {
         const found = await lookFor(post, before.channelId, intent.sinceMs);
-        if (found !== undefined) return found;
+        // it says what was so before the crash
+        if (found !== undefined && (await posting.edit(found, post.message))) return found;
       }
       const sinceMs = intent?.identity === post.identity ? intent.sinceMs : clock.now();
       let failure: unknown;
@@ -180,4 +181,5 @@ export function createPosting(options: {
       return record === undefined || record.ts === '' ? undefined : record;
     },
   };
+  return posting;
 }

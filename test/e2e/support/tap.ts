@@ -98,6 +98,8 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
           after?.act();
           if (call === 'apps.connections.open') return void redirect(reply, response);
           response.writeHead(reply.statusCode ?? 502, reply.headers);
+          // a watch begins long before it has anything to tell
+          response.flushHeaders();
           reply.pipe(response);
         },
       );

@@ -95,6 +95,30 @@ test('a post whose record was lost in a crash is found again, not repeated', asy
   expect((await h.state(vera)).messages.filter(({ threadTs }) => threadTs !== undefined)).toHaveLength(1);
 });
 
+test('a post that is found again after a crash shows what has become so meanwhile', async () => {
+  const h = await harness();
+  const real = h.store.saveMessage.bind(h.store);
+  let crashed = false;
+  h.store.saveMessage = async (message) => {
+    if (message.ts !== '' && !crashed) {
+      crashed = true;
+      throw new Error('killed');
+    }
+    await real(message);
+  };
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  await draw(h);
+  await expect.poll(() => crashed).toBe(true);
+  h.operations.operations.set('op1', {
+    operation: operation(provisioned, { state: 'succeeded', endedAtMs: T + 1 }),
+    runs: [run(own, { state: 'succeeded', endedAtMs: T + 1 })],
+  });
+  await h.restart();
+  h.clock.at += 60_000;
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  expect(await h.message(vera, /:white_check_mark: done/)).toMatchObject({ edited: true });
+});
+
 test('where history may not be read, what may be lost is posted again', async () => {
   const h = await harness();
   const real = h.store.saveMessage.bind(h.store);
