@@ -184,7 +184,7 @@ async function settle(
       if (step.timeoutMs !== undefined && nowMs - run.stepSinceMs > step.timeoutMs)
         return failed(deps, definition, run, step, {
           code: 'timed_out',
-          message: `${step.title} took longer than ${Math.round(step.timeoutMs / 60_000)} min: ${result.progress}`,
+          message: `${step.title} took longer than ${Math.round(step.timeoutMs / 60_000)} min${result.progress === step.title ? '' : `: ${result.progress}`}.`,
         });
       return { run: await wait(deps, run, result), goOn: false };
     }

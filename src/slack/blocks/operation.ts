@@ -171,6 +171,9 @@ function phaseOf(operation: Operation, runs: readonly Run[], facts: OperationFac
   return operation.kind === 'drain' || operation.kind === 'repair' ? '' : (only ?? '');
 }
 
+/** A sentence follows it. */
+const ended = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
+
 /** The operation's message at this moment. Everything a reader needs is in `text` too. */
 export function operationMessage(
   operation: Operation,
@@ -192,7 +195,7 @@ export function operationMessage(
     .filter((run) => run.failure !== undefined)
     .map(
       (run) =>
-        `:x: ${code(run.workerName)}: ${foreign(run.failure?.message ?? '', 500)}${run.state === 'undone' ? ' What had been made was cleaned up.' : ''}${run.failure?.hint === undefined ? '' : ` :bulb: ${foreign(run.failure.hint)}`}`,
+        `:x: ${code(run.workerName)}: ${ended(foreign(run.failure?.message ?? '', 500))}${run.state === 'undone' ? ' What had been made was cleaned up.' : ''}${run.failure?.hint === undefined ? '' : ` :bulb: ${foreign(run.failure.hint)}`}`,
     );
   const deadlines = [
     ...new Set(runs.filter((run) => run.state === 'succeeded').map((run) => run.data.deadlineMs)),
