@@ -30,7 +30,12 @@ export type ReapVm = {
   readonly tags: readonly string[];
   readonly template: boolean;
 };
-export type ReapToken = { readonly id: string; readonly uid: string | undefined; readonly expiresAtMs: number };
+export type ReapToken = {
+  readonly id: string;
+  readonly uid: string | undefined;
+  readonly workerName: string;
+  readonly expiresAtMs: number;
+};
 
 export type ReapSnapshot = {
   readonly nowMs: number;
@@ -73,7 +78,7 @@ export type ReapPlan = {
   readonly strays: readonly { readonly vmId: string; readonly name: string }[];
   /** Active workers of which neither node nor VM is left. */
   readonly vanished: readonly string[];
-  /** Bootstrap tokens that have expired. */
+  /** Bootstrap tokens that have expired, or whose worker nothing is done for: the call that made them landed late. */
   readonly tokens: readonly ReapToken[];
 };
 
@@ -98,7 +103,9 @@ export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy, safety: S
     warn: dueWarnings(snapshot, policy),
     ...nodeRepairs(snapshot, safety),
     ...vmRepairs(snapshot, policy),
-    tokens: snapshot.tokens.filter((token) => token.expiresAtMs < snapshot.nowMs),
+    tokens: snapshot.tokens.filter(
+      (token) => token.expiresAtMs < snapshot.nowMs || !snapshot.busy.has(token.workerName),
+    ),
   };
 }
 

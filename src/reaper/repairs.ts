@@ -32,9 +32,10 @@ export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> 
       deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone'),
     );
   for (const token of plan.tokens)
-    await attempt({}, 'an expired bootstrap token could not be deleted', async () => {
+    await attempt({}, 'a bootstrap token could not be deleted', async () => {
       await deps.cluster.deleteBootstrapToken(token);
-      await deps.store.forgetToken(deps.cluster.name, token.id);
+      // until it expires, the call that makes it may still land
+      if (token.expiresAtMs < deps.clock.now()) await deps.store.forgetToken(deps.cluster.name, token.id);
     });
   for (const { vmId, name } of plan.strays)
     await tellOnce(deps, {

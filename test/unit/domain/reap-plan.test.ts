@@ -180,14 +180,16 @@ describe('repairs', () => {
     ),
   );
 
-  test('only expired tokens go', () =>
+  test('tokens go that have expired, or whose worker nothing is done for', () =>
     expect(
       plan({
         tokens: [
-          { id: 'old', uid: 'u1', expiresAtMs: NOW - 1 },
-          { id: 'unconfirmed', uid: undefined, expiresAtMs: NOW - 1 },
-          { id: 'new', uid: 'u2', expiresAtMs: NOW + 1 },
+          { id: 'old', uid: 'u1', workerName: 'w', expiresAtMs: NOW - 1 },
+          { id: 'unconfirmed', uid: undefined, workerName: 'w', expiresAtMs: NOW - 1 },
+          { id: 'new', uid: 'u2', workerName: 'w', expiresAtMs: NOW + 1 },
+          { id: 'late', uid: undefined, workerName: 'ended', expiresAtMs: NOW + 1 },
         ],
+        busy: new Set(['w']),
       }).tokens.map(({ id }) => id),
-    ).toEqual(['old', 'unconfirmed']));
+    ).toEqual(['old', 'unconfirmed', 'late']));
 });
