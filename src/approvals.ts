@@ -1,5 +1,7 @@
 /** Approvals, wired: every cluster's rules and admins, for people in Slack and for assistants. */
 import { approvalPolicy } from './config/index.ts';
+import { actorId } from './domain/operation.ts';
+import type { Actor } from './domain/operation.ts';
 import type { ApprovalParams } from './domain/approval.ts';
 import type { Approval } from './domain/approval.ts';
 import type { Asked, People, Wanted } from './mcp/index.ts';
@@ -65,18 +67,23 @@ const askedOf = ({ id, state, why, expiresAtMs, operationId }: Approval): Asked 
 
 /** The assistants' way to people. */
 export function createPeople(approvals: Approvals): People {
+  const ownOf = async (id: string, by: Actor): Promise<Approval | undefined> => {
+    const approval = await approvals.get(id);
+    const asker = approval?.requester;
+    return asker?.kind === by.kind && actorId(asker) === actorId(by) ? approval : undefined;
+  };
   return {
     async ask({ by, cluster, wanted, why, reason, idempotencyKey }) {
       // a person decides: what is asked may be what an admin may do
       const params = paramsOf(wanted, true);
       return askedOf(await approvals.put({ by, cluster, params, why, reason, idempotencyKey }));
     },
-    async get(id) {
-      const approval = await approvals.get(id);
+    async get(id, by) {
+      const approval = await ownOf(id, by);
       return approval === undefined ? undefined : askedOf(approval);
     },
     async withdraw(id, by) {
-      return (await approvals.get(id)) === undefined ? undefined : askedOf(await approvals.withdraw(id, by));
+      return (await ownOf(id, by)) === undefined ? undefined : askedOf(await approvals.withdraw(id, by));
     },
   };
 }

@@ -157,7 +157,7 @@ export function createSession(deps: ServerDeps, token: Token) {
 
   /** The operation or approval of that id. @throws `not_found`. */
   async function lookUp(id: string): Promise<Outcome> {
-    const asked = await people?.get(id);
+    const asked = await people?.get(id, by);
     return asked === undefined ? describe(id) : describeAsked(asked);
   }
 
@@ -206,7 +206,7 @@ export function createSession(deps: ServerDeps, token: Token) {
   async function stopped(id: string, extra: Extra): Promise<void> {
     const reason: unknown = extra.signal.reason;
     if (!connected() || /timed? ?out/i.test(String(reason))) return;
-    const asked = await people?.get(id);
+    const asked = await people?.get(id, by);
     const operationId = asked === undefined ? id : asked.operationId;
     if (operationId === undefined) await people?.withdraw(id, by);
     else await (await placeOf(operationId)).operations.cancel(operationId, by);

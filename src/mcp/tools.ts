@@ -258,7 +258,7 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     },
     ({ operation_id: id, reason: why }, extra: Extra) =>
       change(async () => {
-        if ((await deps.people?.get(id)) !== undefined) {
+        if ((await deps.people?.get(id, session.by)) !== undefined) {
           await deps.people?.withdraw(id, session.by);
           return session.lookUp(id);
         }

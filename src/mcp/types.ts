@@ -46,7 +46,8 @@ export type People = {
     readonly reason: string;
     readonly idempotencyKey: string;
   }): Promise<Asked>;
-  get(id: string): Promise<Asked | undefined>;
+  /** A question of this asker; another's is as unknown as none. */
+  get(id: string, by: Actor): Promise<Asked | undefined>;
   /** The asker takes the question back. */
   withdraw(id: string, by: Actor): Promise<Asked | undefined>;
 };

@@ -207,9 +207,9 @@ describe('tokens that have expired', () => {
       await service.reaper.tick();
       return !(await tokensLeft()).includes(secretOf(short));
     });
-    expect(await tokensLeft()).toEqual([secretOf(long)]);
+    // one that is still valid goes too when nothing is done for its worker; its record stays, for it may land late
+    await until('the other, too', async () => !(await tokensLeft()).includes(secretOf(long)));
     expect((await service.store.listTokens({ cluster: 'test' })).map(({ id }) => id)).toEqual(['long01']);
-    await cluster.deleteBootstrapToken({ id: 'long01', uid: undefined });
     await service.store.forgetToken('test', 'long01');
   });
 

@@ -122,6 +122,12 @@ describe('who may', () => {
     const ask = async (): Promise<string> =>
       outcomeOf(await call(admin, 'destroy_worker', { worker_id: name, drain_first: true })).approval?.id ?? '';
     const denied = await ask();
+    const other = await world.as('alone');
+    for (const tool of ['get_operation', 'cancel_operation'])
+      expect(await call(other, tool, { operation_id: denied }), 'another assistant’s question').toMatchObject({
+        isError: true,
+        text: expect.stringContaining('There is no operation') as string,
+      });
     await world.ada.clicks(await world.ada.sees(new RegExp(`asks to.*${denied}`, 's')), /Deny/);
     await world.ada.submits(await world.ada.form(/Why not/), { reason: 'still needed' });
     await world.until('the denial', async () =>
