@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VmFacts, VmProvider, VmSpec } from '../../src/ports/vm-provider.ts';
 
+export type VmTruth = { readonly status: string; readonly config: Readonly<Record<string, string>> };
 export type VmSetup = {
   readonly vms: VmProvider;
   /** A provider of the same kind that clones slowly enough to be caught in the act. */
@@ -12,8 +13,12 @@ export type VmSetup = {
   readonly locks: boolean;
   /** The next start of this VM is accepted, and its task fails. */
   failNextStart(id: string): Promise<void> | void;
+  /** What the settings' cloud-init must have made of the VM's configuration, by its keys there. */
+  readonly cloudInit: Readonly<Record<string, string>>;
+  /** The disk that the settings let grow to the size's; undefined where the server has no tool for that. */
+  readonly disk: string | undefined;
   /** The Proxmox VE's own facts of a VM, for what the provider cannot be trusted to say about itself. */
-  truth(id: string): Promise<{ readonly status: string; readonly cores: string; readonly memory: string } | undefined>;
+  truth(id: string): Promise<VmTruth | undefined>;
   close(): Promise<void>;
 };
 
@@ -72,7 +77,12 @@ export function vmContract(title: string, start: () => Promise<VmSetup>): void {
       expect(vm).toMatchObject({ id: spec.id, name: spec.name, state: 'stopped', template: false, lock: undefined });
       expect(vm.tags).toEqual(expect.arrayContaining([...spec.tags]));
       expect(vm.host).toBe('pve1');
-      expect(await setup.truth(spec.id)).toEqual({ status: 'stopped', cores: '3', memory: '3072' });
+      const truth = await setup.truth(spec.id);
+      expect(truth).toMatchObject({ status: 'stopped', config: { cores: '3', memory: '3072', ...setup.cloudInit } });
+      const { disk } = setup;
+      // one server grows the disk in a task that it does not tell of
+      if (disk !== undefined)
+        await expect.poll(async () => (await setup.truth(spec.id))?.config[disk], WAIT).toContain('size=20G');
 
       expect(await taskEnd(vms, await vms.start(vm))).toBe('ok');
       expect((await vms.find(spec.id))?.state).toBe('running');

@@ -6,7 +6,8 @@ import { testProvider } from './vm-setup.ts';
 import { taskEnd, vmContract, vmSpec, type VmSetup } from './vm-suite.ts';
 import { realClock } from './cluster-setup.ts';
 
-const SETTINGS = { node: 'pve1', template: 9000 };
+const CLOUD_INIT = { ciuser: 'k8s', sshkeys: 'ssh-ed25519%20AAAAC3%20test%40x', ipconfig0: 'ip=dhcp' };
+const SETTINGS = { node: 'pve1', template: 9000, disk: 'scsi0', ...CLOUD_INIT };
 
 async function simulated(): Promise<VmSetup> {
   const quick = await startProxmoxSimulator({ clock: realClock, cloneMs: 60, startMs: 60, shutdownMs: 60 });
@@ -19,14 +20,9 @@ async function simulated(): Promise<VmSetup> {
     foreignId: '100',
     locks: true,
     failNextStart: () => quick.setFault('locked', true),
-    truth: (id) => {
-      const vm = quick.pve.vms.get(Number(id));
-      return Promise.resolve(
-        vm === undefined
-          ? undefined
-          : { status: vm.status, cores: vm.config['cores'] ?? '', memory: vm.config['memory'] ?? '' },
-      );
-    },
+    cloudInit: CLOUD_INIT,
+    disk: 'scsi0',
+    truth: (id) => Promise.resolve(quick.pve.vms.get(Number(id))),
     async close() {
       await vms.close();
       await slow.close();

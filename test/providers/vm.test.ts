@@ -18,7 +18,10 @@ const http = () =>
   ({ kind: 'http', url: rig.plus.url, headers: { Authorization: `Bearer ${rig.plus.token}` } }) as const;
 const stdio = () => ({ kind: 'stdio', ...rig.stdio }) as const;
 
-async function setup(make: (template: number) => VmSetup['vms'], locks: boolean): Promise<VmSetup> {
+async function setup(
+  make: (template: number) => VmSetup['vms'],
+  can: Pick<VmSetup, 'locks' | 'cloudInit' | 'disk'>,
+): Promise<VmSetup> {
   await rig.clearFailures();
   await rig.slowClones(60);
   const vms = make(QUICK_TEMPLATE);
@@ -27,13 +30,16 @@ async function setup(make: (template: number) => VmSetup['vms'], locks: boolean)
     vms,
     slow,
     foreignId: String(FOREIGN_VM),
-    locks,
+    ...can,
     failNextStart: (id) => rig.failTasks('POST', `/nodes/pve1/qemu/${id}/status/start`, 'qemu_exited_code'),
     async truth(id) {
       const vm = (await rig.vms()).find((row) => String(row.id) === id);
       return vm === undefined
         ? undefined
-        : { status: vm.status, cores: String(vm.config['cores']), memory: String(vm.config['memory']) };
+        : {
+            status: vm.status,
+            config: Object.fromEntries(Object.entries(vm.config).map(([key, value]) => [key, String(value)])),
+          };
     },
     async close() {
       await vms.close();
@@ -42,11 +48,32 @@ async function setup(make: (template: number) => VmSetup['vms'], locks: boolean)
   };
 }
 
+const KEY = 'ssh-ed25519 AAAAC3 test@x';
+const cloudInit = { ciuser: 'k8s', sshkeys: encodeURIComponent(KEY), ipconfig0: 'ip=10.0.0.5/24,gw=10.0.0.1' };
+
 vmContract('proxmox-mcp-plus 0.6.7, streamable HTTP', () =>
-  setup((template) => testProvider('proxmox-mcp-plus', http(), { node: 'pve1', template }), true),
+  setup(
+    (template) => testProvider('proxmox-mcp-plus', http(), { node: 'pve1', template, ...cloudInit, sshkeys: KEY }),
+    { locks: true, cloudInit, disk: undefined },
+  ),
 );
 vmContract('mcp-proxmox 1.2.3, stdio', () =>
-  setup((template) => testProvider('mcp-proxmox', stdio(), { template }, { maxCallsAtOnce: 1 }), false),
+  setup(
+    (template) =>
+      testProvider(
+        'mcp-proxmox',
+        stdio(),
+        {
+          template,
+          disk: 'scsi0',
+          ciuser: cloudInit.ciuser,
+          ssh_keys: cloudInit.sshkeys,
+          ip_config: cloudInit.ipconfig0,
+        },
+        { maxCallsAtOnce: 1 },
+      ),
+    { locks: false, cloudInit, disk: 'scsi0' },
+  ),
 );
 
 describe('the bearer token', () => {

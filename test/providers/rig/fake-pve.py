@@ -7,12 +7,26 @@ POST /clearfail
 POST /ceph       {secs}: a clone of 9001 takes that many simulated seconds (0: instantly)
 POST /set        {vmid, name | lock | status | start_secs | stop_secs | shutdown_secs | ...}: as somebody else might
 """
-import argparse, asyncio, os, tempfile
+import argparse, asyncio, os, re, tempfile
 from aiohttp import web
 from fakepve import FakePve
 from fakepve.certs import make_cert
 
 GIB = 1024**3
+
+
+class Pve(FakePve):
+    """fakepve checks a disk's resize and stores nothing; here the disk grows."""
+
+    async def answer(self, request, match, params, user, call=None):
+        data = await super().answer(request, match, params, user, call)
+        vmid = re.fullmatch(r'.*/qemu/(\d+)/resize', request.path)
+        if request.method == 'PUT' and vmid:
+            config, disk, size = self.vm(int(vmid[1])).config, params['disk'], params['size']
+            have = int(re.search(r'size=(\d+)G', config[disk])[1])
+            want = have + int(size[1:-1]) if size.startswith('+') else int(size[:-1])
+            config[disk] = re.sub(r'size=\d+G', f'size={want}G', config[disk])
+        return data
 
 
 def template(pve, vmid, name, storage, config):
@@ -36,7 +50,7 @@ async def main():
     ap.add_argument('--time-scale', type=float, default=0.05)
     options = ap.parse_args()
 
-    pve = FakePve(user='root@pam', password=os.environ['PVE_SECRET'], host='127.0.0.1', port=options.port)
+    pve = Pve(user='root@pam', password=os.environ['PVE_SECRET'], host='127.0.0.1', port=options.port)
     pve.time_scale = options.time_scale
     pve.apitokens['root@pam!bot'] = os.environ['PVE_SECRET']
     pve.add_node('pve2')
