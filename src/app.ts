@@ -59,6 +59,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await Promise.all(members.map((member) => member.start()));
     approvals.start();
     closers.push(() => approvals.stop());
+    bot.resume();
     await tellOrphaned(members, store, log);
     let mcpUrl: string | undefined;
     if (config.mcp.enabled) {

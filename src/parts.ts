@@ -11,6 +11,7 @@ import type { Approvals, Operations, StepDeps } from './operations/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
+import type { InboxStore } from './ports/inbox.ts';
 import type { Store } from './ports/store.ts';
 import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
@@ -189,7 +190,7 @@ export function stepDeps(
 /** @param doors the operations of each cluster, by its name. */
 export function makeSlack(
   parts: Parts,
-  store: Store,
+  store: Store & InboxStore,
   doors: ReadonlyMap<string, Operations>,
   approvals?: Approvals,
 ): Chat {

@@ -4,6 +4,8 @@ export type ChatCheck = { readonly name: string; readonly ok: boolean; readonly 
 export interface Chat {
   /** @throws BurstError `denied` for a token that the workspace refuses, `unavailable` when it cannot be reached. */
   start(): Promise<void>;
+  /** Takes up what was acknowledged and not served before the process ended; once what serves it runs. */
+  resume(): void;
   /** Resolves once the connection is closed and nothing is in flight. */
   stop(): Promise<void>;
   /** The outbox, or the fleet, has news. */

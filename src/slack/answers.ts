@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Log } from './basics.ts';
 import type { Call } from './call.ts';
 import type { Clients } from './clients.ts';
-import { refusedBlocks } from './errors.ts';
+import { platformError, refusedBlocks } from './errors.ts';
 
 export type Respond = (message: Record<string, unknown>) => Promise<unknown>;
 export type AnswerTo = {
@@ -22,12 +22,21 @@ const statusOf = (error: unknown): number | undefined => {
   return parsed.success ? parsed.data.statusCode : undefined;
 };
 
+/** Channels in which one person cannot be answered. */
+const unusable = new Set(['channel_not_found', 'not_in_channel', 'user_not_in_channel', 'is_archived']);
+
 /** Makes what answers one person in one place. */
 export function createAnswers(clients: Pick<Clients, 'reply'>, log: Log): (to: AnswerTo) => Call['reply'] {
   const byApi = async (to: AnswerTo, content: { text: string; blocks?: KnownBlock[] }): Promise<void> => {
     if (to.channelId !== undefined)
-      await clients.reply.chat.postEphemeral({ channel: to.channelId, user: to.userId, ...content });
-    else await clients.reply.chat.postMessage({ channel: to.userId, ...content });
+      try {
+        await clients.reply.chat.postEphemeral({ channel: to.channelId, user: to.userId, ...content });
+        return;
+      } catch (error) {
+        // a channel that Burst is not in; the person can still be written to
+        if (!unusable.has(platformError(error) ?? '')) throw error;
+      }
+    await clients.reply.chat.postMessage({ channel: to.userId, ...content });
   };
   return (to) => async (message) => {
     const tries = [...new Set([message.blocks, message.fallback ?? message.blocks, undefined])];

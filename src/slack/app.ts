@@ -11,17 +11,20 @@ import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
+import type { InboxStore } from '../ports/inbox.ts';
 import type { Store } from '../ports/store.ts';
 import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Clusters, Log } from './call.ts';
 import { clientOptions, createClients } from './clients.ts';
 import type { Clients } from './clients.ts';
 import { told } from './blocks/clusters.ts';
+import { createAnswers } from './answers.ts';
 import { createClusters } from './clusters.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
+import { createInbox } from './inbox.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 import { AnsweringApp, createHttpReceiver } from './receiving.ts';
@@ -52,7 +55,7 @@ export type SlackAppOptions = ClusterDoor & {
     | { readonly kind: 'http'; readonly botToken: string; readonly signingSecret: string; readonly port: number };
   /** Another Web API, ending with `/api/`. */
   readonly apiUrl?: string;
-  readonly store: Store;
+  readonly store: Store & InboxStore;
   readonly approvals?: Approvals;
   /** User groups of the approval rules, which `check` looks for. */
   readonly approverGroups?: readonly string[];
@@ -140,6 +143,8 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     return work;
   };
   registerListeners(app, clusters, home, track);
+  const inbox = createInbox({ ...options, answers: createAnswers(clients, log) });
+  app.intake = (event, serve) => inbox.take(event, serve);
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
@@ -171,6 +176,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
       delivery.start();
       home.start();
     },
+    resume: () => inbox.resume((event) => app.serve(event)),
     async stop() {
       if (!started) return;
       started = false;
@@ -180,9 +186,10 @@ export function createSlackApp(options: SlackAppOptions): Chat {
           ? Promise.resolve()
           : new Promise<void>((resolve) => void socket.client.once('disconnected', () => resolve()));
       await Promise.all([delivery.stop(), home.stop()]);
-      const settled = Promise.all([closed, app.stop(), Promise.allSettled(inFlight)]);
+      const settled = Promise.all([closed, app.stop(), Promise.allSettled(inFlight), inbox.idle()]);
       await Promise.race([settled, clock.sleep(STOP_WAIT_MS, limit.signal).catch(() => undefined)]);
       limit.abort(new Error('stopped'));
+      await inbox.stop();
       connected = false;
     },
     poke: () => delivery.poke(),

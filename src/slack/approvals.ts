@@ -2,20 +2,20 @@
  * Clicks on approvals. Invariant: who may decide is looked up at each click, wherever the button is; a late or second click
  * is told who decided.
  */
-import type { ModalView } from '@slack/types';
 import { BurstError } from '../domain/errors.ts';
 import type { Approval } from '../domain/approval.ts';
 import { actorId } from '../domain/operation.ts';
 import type { Approvals } from '../operations/index.ts';
 import { denyView, standingLine } from './blocks/approvals.ts';
 import { errorMessage } from './blocks/errors.ts';
-import { shownIn } from './blocks/clusters.ts';
 import { messageView, noteView } from './blocks/views.ts';
 import type { Message } from './blocks/text.ts';
 import type { Call, Services, SlackActor } from './call.ts';
 import { openLoading } from './call.ts';
 import type { Gate } from './gate.ts';
 import type { Form } from './forms.ts';
+import { refuseFields, showOutcome } from './outcome.ts';
+import type { Submit } from './outcome.ts';
 
 function approvalsOf({ approvals }: Services): Approvals {
   if (approvals === undefined) throw new BurstError('not_found', 'There are no approvals here.');
@@ -82,22 +82,13 @@ async function openDenial(id: string, call: Call, services: Services): Promise<v
   }
 }
 
-type Denial = {
-  readonly by: SlackActor;
-  readonly viewId: string;
-  readonly ack: (answer: { errors: Record<string, string> } | { view: ModalView }) => Promise<void>;
-};
 /** Serves the form that denies. */
-export async function submitDenial(submit: Denial, form: Form, services: Services): Promise<void> {
+export async function submitDenial(submit: Submit, form: Form, services: Services): Promise<void> {
   const reason = form.value('reason');
-  if (reason === undefined) return submit.ack({ errors: { reason: 'Say why, in a few words' } });
+  if (reason === undefined) return refuseFields(submit, { reason: 'Say why, in a few words' });
   await submit.ack({ view: noteView('Deny', ':hourglass: One moment…') });
-  const show = async (message: Message): Promise<void> => {
-    const view = shownIn(messageView('Deny', message), services);
-    await services.clients.reply.views.update({ view_id: submit.viewId, view }).catch((error: unknown) => {
-      services.log.info({ error: String(error) }, 'view was closed before its result');
-    });
-  };
+  const show = (message: Message): Promise<void> =>
+    showOutcome(submit, services, messageView('Deny', message), message);
   try {
     await show(await decide(form.metadata.approvalId ?? '', submit.by, { verdict: 'deny', reason }, services));
   } catch (error) {

@@ -5,16 +5,21 @@ import { createClicks } from './actions.ts';
 import { createAnswers } from './answers.ts';
 import type { Respond } from './answers.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
+import { codeOf } from './blocks/text.ts';
 import type { Call, Clusters, SlackActor } from './call.ts';
 import { runCommand } from './commands/registry.ts';
 import { platformError, retryAfterSeconds } from './errors.ts';
 import type { Home } from './home.ts';
 import { CALLBACKS } from './blocks/views.ts';
+import { isTakenUp } from './inbox.ts';
 import type { Ack, AnsweringApp } from './receiving.ts';
+import { unescape } from './requests.ts';
 import { createUnheard } from './unheard.ts';
 import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
+import { readForm } from './forms.ts';
 import { handleSubmit } from './submits.ts';
+import type { Submit } from './outcome.ts';
 
 const commandBody = z.looseObject({
   user_id: z.string().min(1),
@@ -72,9 +77,18 @@ const actorOf = (id: string, name: string | undefined): SlackActor => ({
   ...(name === undefined ? {} : { userName: name }),
 });
 const homeEvent = z.looseObject({ user: z.string().min(1), tab: z.string().optional() });
-/** Slack escapes what people type in a command. */
-const unescape = (text: string): string =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+/** What is said when a form cannot be opened because the process that was asked ended. */
+const TOO_LATE =
+  ':hourglass: Burst was restarted when you asked for this, and Slack does not let it open the form any more. Nothing was done.';
+
+type Guarded = {
+  readonly what: string;
+  readonly reply: Call['reply'];
+  /** The command as it was typed. */
+  readonly typed?: string;
+  /** Another process acknowledged it: its trigger has expired. */
+  readonly late: boolean;
+};
 
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(
@@ -91,7 +105,7 @@ export function registerListeners(
   const unheard = createUnheard(answers, log);
   app.unheard = (body, ack, error) => track(unheard(body, ack, error));
 
-  const guard = async (what: string, reply: Call['reply'], act: () => Promise<void>, typed?: string): Promise<void> => {
+  const guard = async ({ what, reply, typed, late }: Guarded, act: () => Promise<void>): Promise<void> => {
     try {
       await act();
     } catch (error) {
@@ -105,6 +119,8 @@ export function registerListeners(
           return;
         }
         if (['expired_trigger_id', 'invalid_trigger_id', 'exchanged_trigger_id'].includes(platformError(error) ?? '')) {
+          const again = typed === undefined ? 'Please click again.' : `Please ask again: ${codeOf(typed, 300)}`;
+          if (late) return await reply({ text: `${TOO_LATE} ${again}` });
           await reply({ text: ':hourglass: Slack gave too little time to open the form. Please try again.' });
           return;
         }
@@ -120,7 +136,7 @@ export function registerListeners(
     }
   };
 
-  app.command('/burst', async ({ ack, body, respond }) => {
+  app.command('/burst', async ({ ack, body, respond, context }) => {
     await ack();
     const parsed = commandBody.safeParse(body);
     if (!parsed.success) return log.warn({}, 'malformed command ignored');
@@ -135,12 +151,11 @@ export function registerListeners(
     const key = `command ${triggerId === '' ? services.ids.next() : triggerId}`;
     const call: Call = { by, channelId, triggerId, key, reply, replace: reply };
     const typed = unescape(text).trim();
-    await track(
-      guard('command', reply, () => runCommand(typed, call, services), typed === '' ? '' : `/burst ${typed}`),
-    );
+    const guarded = { what: 'command', reply, typed: `/burst ${typed}`.trim(), late: isTakenUp(context) };
+    await track(guard(guarded, () => runCommand(typed, call, services)));
   });
 
-  app.action(/^burst:/, async ({ ack, body, respond }) => {
+  app.action(/^burst:/, async ({ ack, body, respond, context }) => {
     await ack();
     const parsed = actionBody.safeParse(body);
     const action = parsed.data?.actions[0];
@@ -162,7 +177,7 @@ export function registerListeners(
       value: action.selected_option?.value ?? action.value ?? '',
       messageKey,
     };
-    await track(guard('action', reply, () => clicks(click, call)));
+    await track(guard({ what: 'action', reply, late: isTakenUp(context) }, () => clicks(click, call)));
   });
   // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
   // says what it would do.
@@ -192,28 +207,26 @@ export function registerListeners(
       return ack();
     }
     const { user, view } = parsed.data;
-    const reply = answers({ userId: user.id, channelId: undefined, respond: undefined, replaceOriginal: false });
-    await track(
-      guard('view', reply, () =>
-        handleSubmit(
-          {
-            by: actorOf(user.id, user.username ?? user.name),
-            callbackId: view.callback_id,
-            viewId: view.id,
-            hash: view.hash,
-            metadata: view.private_metadata,
-            values: view.state?.values,
-            ack: (answer) =>
-              ack(
-                'errors' in answer
-                  ? { response_action: 'errors', errors: answer.errors }
-                  : { response_action: 'update', view: answer.view },
-              ),
-          },
-          services,
+    const values = view.state?.values;
+    const channelId = readForm(view.private_metadata, values)?.metadata.channelId;
+    const tell = answers({ userId: user.id, channelId, respond: undefined, replaceOriginal: false });
+    const submit: Submit = {
+      by: actorOf(user.id, user.username ?? user.name),
+      callbackId: view.callback_id,
+      viewId: view.id,
+      hash: view.hash,
+      metadata: view.private_metadata,
+      values,
+      late: isTakenUp(args.context),
+      tell,
+      ack: (answer) =>
+        ack(
+          'errors' in answer
+            ? { response_action: 'errors', errors: answer.errors }
+            : { response_action: 'update', view: answer.view },
         ),
-      ),
-    );
+    };
+    await track(guard({ what: 'view', reply: tell, late: submit.late }, () => handleSubmit(submit, services)));
   });
 
   app.event('app_home_opened', async ({ event }) => {

@@ -61,8 +61,16 @@ export type Unheard = (body: unknown, ack: Ack, error?: unknown) => Promise<void
 /** Bolt's app, which leaves a request without an answer when no listener takes it. */
 export class AnsweringApp extends App {
   unheard: Unheard | undefined;
+  /** Takes each event on and has it served. */
+  intake: ((event: ReceiverEvent, serve: (event: ReceiverEvent) => Promise<void>) => Promise<void>) | undefined;
 
   override async processEvent(event: ReceiverEvent): Promise<void> {
+    const { intake } = this;
+    await (intake === undefined ? this.serve(event) : intake(event, (taken) => this.serve(taken)));
+  }
+
+  /** Has the listeners serve it, and answers what none of them took. */
+  async serve(event: ReceiverEvent): Promise<void> {
     let acked = false;
     const ack: Ack = async (answer) => {
       acked = true;

@@ -5,7 +5,6 @@ import { isBurstError } from '../domain/errors.ts';
 import { submitDenial } from './approvals.ts';
 import { DENY_CALLBACK } from './blocks/approvals.ts';
 import { apology, errorMessage } from './blocks/errors.ts';
-import { shownIn } from './blocks/clusters.ts';
 import { code, sentence } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
@@ -13,20 +12,11 @@ import type { ProvisionTyped } from './blocks/provision.ts';
 import { CALLBACKS, extendView, messageView, noteView } from './blocks/views.ts';
 import { hoursOf, provisionTyped, readForm } from './forms.ts';
 import type { Form } from './forms.ts';
-import type { Services, SlackActor } from './call.ts';
+import type { Services } from './call.ts';
+import { refuseFields, refuseForm, showOutcome } from './outcome.ts';
+import type { Submit } from './outcome.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
-
-export type Submit = {
-  readonly by: SlackActor;
-  readonly callbackId: string;
-  readonly viewId: string;
-  readonly hash: string;
-  readonly metadata: string;
-  readonly values: unknown;
-  /** Errors by block id, or the view that replaces the form while work goes on. */
-  readonly ack: (answer: { errors: Record<string, string> } | { view: ModalView }) => Promise<void>;
-};
 
 const failure = (error: BurstError): Message => errorMessage(error);
 
@@ -34,14 +24,11 @@ const failure = (error: BurstError): Message => errorMessage(error);
 export async function handleSubmit(submit: Submit, { clusters }: Services): Promise<void> {
   const form = readForm(submit.metadata, submit.values);
   if (form === undefined) {
-    await submit.ack({ view: noteView('Burst', 'This form is from another version of Burst. Nothing was done.') });
-    return;
+    return refuseForm(submit, 'This form is from another version of Burst. Nothing was done.');
   }
   const cluster = form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name;
   if (!clusters.names.includes(cluster)) {
-    const text = `The cluster ${code(cluster)} is not in the configuration any more. Nothing was done.`;
-    await submit.ack({ view: noteView('Burst', text) });
-    return;
+    return refuseForm(submit, `The cluster ${code(cluster)} is not in the configuration any more. Nothing was done.`);
   }
   return serve(submit, form, clusters.of(cluster));
 }
@@ -55,12 +42,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
     idempotencyKey: `view ${submit.viewId} ${submit.hash}`,
     ...(channelId === undefined ? {} : { channelId }),
   };
-  const show = async (view: ModalView): Promise<void> => {
-    const shown = shownIn(view, services);
-    await services.clients.reply.views.update({ view_id: submit.viewId, view: shown }).catch((error: unknown) => {
-      services.log.info({ error: String(error), viewId: submit.viewId }, 'view was closed before its result');
-    });
-  };
+  const show = (view: ModalView, message: Message): Promise<void> => showOutcome(submit, services, view, message);
   const work = async (
     heading: string,
     act: () => Promise<Message>,
@@ -74,7 +56,8 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
     });
     try {
       await services.gate.requireChannel(who, heading.toLowerCase());
-      await show(messageView(heading, await act()));
+      const message = await act();
+      await show(messageView(heading, message), message);
     } catch (error) {
       if (!isBurstError(error)) {
         const id = services.ids.next();
@@ -82,11 +65,11 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
           { errorId: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
           'form failed',
         );
-        await show(messageView(heading, apology(id)));
+        await show(messageView(heading, apology(id)), apology(id));
         return;
       }
       const view = await again?.(error).catch(() => undefined);
-      await show(view ?? messageView(heading, failure(error)));
+      await show(view ?? messageView(heading, failure(error)), failure(error));
     }
   };
   switch (submit.callbackId) {
@@ -110,7 +93,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
       )
         errors[own === undefined ? 'ttl' : 'own'] =
           `From ${policy.minTtlHours} h to ${policy.maxTtlHours} h, in whole hours; for example 36h or 3d`;
-      if (Object.keys(errors).length > 0) return submit.ack({ errors });
+      if (Object.keys(errors).length > 0) return refuseFields(submit, errors);
       const typed: ProvisionTyped = provisionTyped(form);
       const { ownTtl: _own, ...wanted } = typed;
       return work(
@@ -134,9 +117,9 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
     case CALLBACKS.destroy: {
       const force = ticked('force');
       if (force && (workers.length !== 1 || value('typed') !== workers[0]))
-        return submit.ack({ errors: { typed: `Type ${workers[0] ?? 'the name'} exactly to force` } });
+        return refuseFields(submit, { typed: `Type ${workers[0] ?? 'the name'} exactly to force` });
       if (!force && value('typed') !== undefined)
-        return submit.ack({ errors: { typed: 'Tick force too, or leave this empty' } });
+        return refuseFields(submit, { typed: 'Tick force too, or leave this empty' });
       return work(
         'Destroy',
         async () => {
@@ -166,11 +149,9 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
       const own = value('own');
       const hours = own === undefined ? Number(value('ttl') ?? NaN) : hoursOf(own);
       if (hours === undefined || !Number.isInteger(hours) || hours < 1 || hours > services.workers.maxTtlHours)
-        return submit.ack({
-          errors: {
-            [own === undefined ? 'ttl' : 'own']:
-              `From 1 to ${services.workers.maxTtlHours} whole hours; for example 36h or 3d`,
-          },
+        return refuseFields(submit, {
+          [own === undefined ? 'ttl' : 'own']:
+            `From 1 to ${services.workers.maxTtlHours} whole hours; for example 36h or 3d`,
         });
       return work(
         'Extend',
@@ -192,7 +173,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
     }
     case CALLBACKS.force: {
       const [worker = ''] = workers;
-      if (value('typed') !== worker) return submit.ack({ errors: { typed: `Type ${worker} exactly to force` } });
+      if (value('typed') !== worker) return refuseFields(submit, { typed: `Type ${worker} exactly to force` });
       const reason = value('reason');
       return work('Force', async () => {
         await services.gate.require(who, 'admin', 'force', worker);
@@ -210,6 +191,6 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
     case DENY_CALLBACK:
       return submitDenial(submit, form, services);
     default:
-      return submit.ack({ view: noteView('Burst', 'This form is not known any more. Nothing was done.') });
+      return refuseForm(submit, 'This form is not known any more. Nothing was done.');
   }
 }

@@ -29,17 +29,8 @@ function subjectOf({ type, command }: z.infer<typeof schema>): string {
 
 /** Makes what answers requests that no listener took; `answers` reaches one person. */
 export function createUnheard(answers: ReturnType<typeof createAnswers>, log: Log): Unheard {
-  const tell = async (text: string, userId: string, channelId: string | undefined): Promise<void> => {
-    const to = (where: string | undefined) =>
-      answers({ userId, channelId: where, respond: undefined, replaceOriginal: false });
-    try {
-      await to(channelId)({ text });
-    } catch (error) {
-      // A channel that Burst is not in; the person can still be written to.
-      if (channelId === undefined) throw error;
-      await to(undefined)({ text });
-    }
-  };
+  const tell = (text: string, userId: string, channelId: string | undefined): Promise<void> =>
+    answers({ userId, channelId, respond: undefined, replaceOriginal: false })({ text });
   return async (body, ack, error) => {
     const parsed = schema.safeParse(body);
     const item = parsed.data ?? {};

@@ -304,6 +304,22 @@ create table outbox_claims (
 ) strict, without rowid;
 `;
 
+/** Requests of Slack's that were acknowledged; a served one keeps its key alone, against redelivery. */
+const inbox = `
+create table inbox (
+  key text primary key,
+  kind text not null,
+  payload text check (payload is null or json_valid(payload)),
+  received_at_ms integer not null,
+  owner text not null,
+  claim_until_ms integer not null,
+  tries integer not null,
+  done_at_ms integer
+) strict, without rowid;
+create index inbox_open on inbox (claim_until_ms) where done_at_ms is null;
+create index inbox_done on inbox (done_at_ms) where done_at_ms is not null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -312,4 +328,5 @@ export const migrations: readonly Migration[] = [
   { name: 'health of workers, and their repair', sql: health },
   { name: 'who is delivering which notices', sql: outboxClaims },
   { name: 'approvals', sql: approvals },
+  { name: 'requests that were acknowledged', sql: inbox },
 ];

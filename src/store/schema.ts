@@ -172,7 +172,19 @@ export type ApprovalDecisionsTable = {
   at_ms: number;
 };
 
+export type InboxTable = {
+  key: string;
+  kind: string;
+  payload: string | null;
+  received_at_ms: number;
+  owner: string;
+  claim_until_ms: number;
+  tries: number;
+  done_at_ms: number | null;
+};
+
 export type Tables = {
+  inbox: InboxTable;
   approvals: ApprovalsTable;
   approval_decisions: ApprovalDecisionsTable;
   health_episodes: HealthTable;

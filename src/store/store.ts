@@ -2,6 +2,7 @@
 import type { ApprovalStore } from '../ports/approvals.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
+import type { InboxStore } from '../ports/inbox.ts';
 import type { RunWrite, Store } from '../ports/store.ts';
 import { BurstError } from '../domain/errors.ts';
 import type { Run } from '../domain/operation.ts';
@@ -10,11 +11,14 @@ import * as audit from './audit.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
 import * as health from './health.ts';
+import * as inbox from './inbox.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
 import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
+
+export type WholeStore = Store & ApprovalStore & InboxStore;
 
 const INSTALLATION = 'installation_id';
 
@@ -23,7 +27,7 @@ const INSTALLATION = 'installation_id';
  * @throws BurstError `unavailable` (cannot be opened or written), `conflict` (made by a newer Burst or by another
  * application), `internal` (damaged), `busy` (locked by another process); the file is then left as it was.
  */
-export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<Store & ApprovalStore> {
+export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<WholeStore> {
   const database = await openDatabase(options.path);
   try {
     const installationId = await database.write((writer) => firstStart(writer, options.ids));
@@ -66,7 +70,7 @@ async function rolledBack(database: Database, work: (writer: Writer) => void): P
   }
 }
 
-function makeStore(database: Database, clock: Clock, installationId: string): Store & ApprovalStore {
+function makeStore(database: Database, clock: Clock, installationId: string): WholeStore {
   const { read, write } = database;
   return {
     async close() {
@@ -166,6 +170,14 @@ function makeStore(database: Database, clock: Clock, installationId: string): St
     },
     endApproval: (...change) => write((writer) => approvals.endApproval(writer, change)),
     remindApproval: (id, notice) => write((writer) => approvals.remindApproval(writer, id, notice, clock.now())),
+
+    recordRequests: (batch) => write((writer) => inbox.recordRequests(writer, batch)),
+    renewRequests: (owner, untilMs) => write((writer) => inbox.renewRequests(writer, owner, untilMs)),
+    claimRequests: async (claim) =>
+      read((reader) => inbox.hasLeft(reader, claim.owner, claim.nowMs))
+        ? write((writer) => inbox.claimRequests(writer, claim))
+        : [],
+    forgetRequests: (beforeMs, keep) => write((writer) => inbox.forgetRequests(writer, beforeMs, keep)),
 
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit, claim) =>

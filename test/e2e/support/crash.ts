@@ -5,8 +5,8 @@ import { startChild } from './child.ts';
 import type { Child } from './child.ts';
 import type { Person } from './person.ts';
 import type { When } from './tap.ts';
-import { startWorld } from './world.ts';
-import type { Finished, World } from './world.ts';
+import { merged, startWorld } from './world.ts';
+import type { Finished, Tree, World } from './world.ts';
 
 /** The tap, the call, and whether the call or its reply is lost. */
 export type Point = readonly [tap: keyof World['taps'], call: string, when: When];
@@ -35,15 +35,18 @@ export async function recover(world: World, what: RegExp, aheadMs = 0): Promise<
 }
 
 /** A world in real time, where a claim of a dead process ends soon. */
-export const realWorld = (finished: Finished): Promise<World> =>
+export const realWorld = (finished: Finished, more: Tree = {}): Promise<World> =>
   startWorld({
     finished,
     stepMs: 0,
     times: { cloneMs: 300, bootMs: 300, shutdownMs: 200, podStartMs: 100, podShutdownMs: 200, nodeReadyMs: 200 },
-    config: {
-      kubernetes: { request_timeout_seconds: 3 },
-      mcp_servers: { proxmox: { call_timeout_seconds: 3 } },
-      engine: { poll_seconds: 1, step_timeout_seconds: 3, claim_seconds: 4 },
-      logging: { level: 'info' },
-    },
+    config: merged(
+      {
+        kubernetes: { request_timeout_seconds: 3 },
+        mcp_servers: { proxmox: { call_timeout_seconds: 3 } },
+        engine: { poll_seconds: 1, step_timeout_seconds: 3, claim_seconds: 4 },
+        logging: { level: 'info' },
+      },
+      more,
+    ),
   });

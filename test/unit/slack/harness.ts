@@ -83,6 +83,7 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
     });
   let app = make();
   await app.start();
+  app.resume();
   onTestFinished(() => app.stop());
 
   const state = async (user: string): Promise<PageSlackState> =>
@@ -106,6 +107,7 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
       await app.stop();
       app = make();
       await app.start();
+      app.resume();
     },
     store,
     operations,
