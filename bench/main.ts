@@ -1,5 +1,6 @@
 /** `node bench/main.ts [NAME…]`: runs the named benches, or all. Prints; never fails because a goal was missed. */
 import { ack } from './ack.ts';
+import { audit } from './audit.ts';
 import type { Bench } from './bench.ts';
 import { drain } from './drain.ts';
 import { list } from './list.ts';
@@ -7,7 +8,7 @@ import { memory } from './memory.ts';
 import { reaper } from './reaper.ts';
 import { vm } from './vm.ts';
 
-const benches: readonly Bench[] = [ack, list, reaper, drain, vm, memory];
+const benches: readonly Bench[] = [ack, list, reaper, drain, vm, memory, audit];
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };

@@ -3,6 +3,7 @@
  * adapter; a start that fails leaves nothing running.
  */
 import { messageOf } from './domain/errors.ts';
+import { logHeads } from './audit.ts';
 import { createChanges, startAssistants } from './assistants.ts';
 import { createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
@@ -38,6 +39,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   try {
     const store = await openStore({ path: config.database.path, clock, ids });
     closers.push(() => store.close());
+    const heads = logHeads(store, clock, log);
+    closers.push(() => heads.stop());
     const installationId = await store.installationId();
     const metrics = createMetrics();
     const chat: { slack?: Chat } = {};

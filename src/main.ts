@@ -1,12 +1,16 @@
 #!/usr/bin/env node
-/** The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong. */
-import { messageOf } from './domain/errors.ts';
+/**
+ * The command line. Exit codes: 0 fine, 1 something is unfit or failed, 2 the configuration is wrong; of `audit verify`
+ * 1 is a broken chain, 2 that it could not be looked at.
+ */
+import { isBurstError, messageOf } from './domain/errors.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { startApp } from './app.ts';
+import { exportAudit, momentOf, verifyAudit } from './audit.ts';
 import type { App } from './app.ts';
 import { checkApp } from './check.ts';
 import { ConfigError, loadConfig } from './config/index.ts';
@@ -21,6 +25,8 @@ import type { SandboxCluster } from './sandbox/index.ts';
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
+const said = (error: unknown): string =>
+  isBurstError(error) && error.hint !== undefined ? `${error.message} ${error.hint}` : messageOf(error);
 const read = (path: string): string => readFileSync(path, 'utf8');
 
 function configured(path: string | undefined): Config {
@@ -170,6 +176,36 @@ async function tryOne(name: string, options: { config?: string; cluster?: string
   }
 }
 
+type Audited = { config?: string; database?: string };
+const databaseOf = ({ config, database }: Audited): string =>
+  database ?? process.env['BURST_DATABASE'] ?? configured(config).database.path;
+const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+function verify(options: Audited & { head?: readonly string[] }): void {
+  try {
+    const { ok, lines } = verifyAudit(databaseOf(options), options.head ?? []);
+    for (const line of lines) out(line);
+    process.exitCode = ok ? 0 : 1;
+  } catch (error) {
+    err(said(error));
+    process.exitCode = 2;
+  }
+}
+
+async function exported(options: Audited & { since?: string; until?: string; cluster?: string }): Promise<void> {
+  const nowMs = systemClock.now();
+  const { since, until, cluster } = options;
+  const lines = exportAudit(databaseOf(options), {
+    ...(since === undefined ? {} : { sinceMs: momentOf(since, nowMs) }),
+    ...(until === undefined ? {} : { untilMs: momentOf(until, nowMs) }),
+    ...(cluster === undefined ? {} : { cluster }),
+  });
+  // a reader that has seen enough (head) ends it
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  for (const line of lines)
+    if (!process.stdout.write(`${line}\n`)) await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+}
+
 /** The file's clusters, each with a kubeconfig in the folder. */
 function severalClusters(clusters: readonly SandboxCluster[], folder: string): { clusters: Record<string, unknown> } {
   const each = clusters.map(({ name, kubernetes, proxmox }) => {
@@ -217,6 +253,30 @@ program
   .option('-p, --port <port>', "the page's port", '8787')
   .option('--clusters <number>', 'how many clusters, each with a Proxmox of its own (1 to 4)', '1')
   .action(sandbox);
+const audit = program.command('audit').description('check and export the audit; the bot may be running');
+audit
+  .command('verify')
+  .description(
+    'find any audit row that was changed, removed, inserted or moved: exit code 0 whole, 1 broken, 2 not readable',
+  )
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .option('-d, --database <file>', "the database or a copy of it; default: the configuration's")
+  .option(
+    '--head <hash:id>',
+    'a head that was printed or logged before, which has to be in it; may be repeated',
+    collected,
+  )
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .action(verify);
+audit
+  .command('export')
+  .description('write the audit as lines of JSON, oldest first')
+  .option('-c, --config <file>', 'default: $BURST_CONFIG, config/burst.yaml')
+  .option('-d, --database <file>', "the database or a copy of it; default: the configuration's")
+  .option('--since <time>', 'from then on: 7d, 2026-11-01 or 2026-11-01T08:00:00Z')
+  .option('--until <time>', 'before then')
+  .option('--cluster <name>', 'of this cluster alone')
+  .action(exported);
 program
   .command('mcp')
   .description("speak MCP on standard input and output for an assistant's client, and pass it on to the running bot")
@@ -231,6 +291,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  err(messageOf(error));
+  err(said(error));
   process.exit(error instanceof ConfigError ? 2 : 1);
 }

@@ -13,6 +13,7 @@ import type {
   RunData,
   RunKind,
 } from '../domain/operation.ts';
+import type { ChainHead } from '../domain/audit-chain.ts';
 import type { HealthEpisode } from '../domain/health-plan.ts';
 import type { SizeName } from '../domain/worker.ts';
 
@@ -63,7 +64,35 @@ export type NewAudit = {
   readonly text: string;
   readonly details?: Readonly<Record<string, unknown>>;
 };
-export type AuditRow = NewAudit & { readonly id: number };
+/** With the hash of the row before, and its own over that and its content (domain/audit-chain.ts). */
+export type AuditRow = NewAudit & { readonly id: number; readonly prevHash: string; readonly hash: string };
+/** Conditions that all hold. */
+export type AuditFilter = {
+  readonly cluster?: string;
+  readonly workerName?: string;
+  readonly operationId?: string;
+  readonly actorId?: string;
+  /** From this moment on. */
+  readonly sinceMs?: number;
+  /** Before this moment. */
+  readonly untilMs?: number;
+  /** Of these clusters; with `concerning` only what this person did, asked for or owns. */
+  readonly scopes?: readonly { readonly cluster: string; readonly concerning?: string }[];
+  /** What this person did, or an assistant for which they answer. */
+  readonly person?: string;
+  /** Of the worker, also what was asked for of several at once. */
+  readonly about?: string;
+  /** These actions, asked for directly or as approvals. */
+  readonly actions?: readonly string[];
+  readonly outcomes?: readonly AuditOutcome[];
+  /** False leaves out the single steps of runs. */
+  readonly steps?: boolean;
+  readonly beforeId?: number;
+  readonly afterId?: number;
+  /** Oldest first; otherwise newest first. */
+  readonly oldestFirst?: boolean;
+  readonly limit: number;
+};
 
 /** Something to be said in Slack; delivered at least once, in order for each `key`. */
 export type Notice =
@@ -273,15 +302,12 @@ export interface Store {
   saveMessage(message: MessageRecord): Promise<void>;
 
   appendAudit(rows: readonly NewAudit[]): Promise<void>;
-  /** Newest first. */
-  listAudit(filter: {
-    readonly cluster?: string;
-    readonly workerName?: string;
-    readonly operationId?: string;
-    readonly actorId?: string;
-    readonly sinceMs?: number;
-    readonly limit: number;
-  }): Promise<readonly AuditRow[]>;
+  /** Newest first, unless told otherwise. */
+  listAudit(filter: AuditFilter): Promise<readonly AuditRow[]>;
+  /** The last row's id and hash; undefined while there is none. */
+  auditHead(): Promise<ChainHead | undefined>;
+  /** Those who approved these operations before they began, by operation. */
+  approvedBy(operationIds: readonly string[]): Promise<ReadonlyMap<string, readonly Actor[]>>;
   /** An action that may happen once (a click, a view submission). @returns who did it first, or undefined when this call did. */
   claimAction(
     key: string,

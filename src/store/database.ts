@@ -126,7 +126,11 @@ function migrate(connection: Sqlite.Database, path: string, steps: readonly Migr
       const version = pragmaNumber(connection, 'user_version');
       refuseNewer(version, path, steps.length);
       if (version === 0) connection.pragma(`application_id = ${APPLICATION_ID}`);
-      for (const step of steps.slice(version)) connection.exec(step.sql);
+      for (const step of steps.slice(version)) {
+        connection.exec(step.sql);
+        step.move?.(connection);
+        if (step.after !== undefined) connection.exec(step.after);
+      }
       connection.pragma(`user_version = ${steps.length}`);
     })
     .immediate();

@@ -1,1 +1,2 @@
 export { openStore } from './store.ts';
+export { openAuditTrail } from './audit-trail.ts';

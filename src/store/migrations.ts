@@ -2,7 +2,17 @@
  * The schema, one migration for each change of it. Invariant: a migration that was ever released is never edited;
  * the database's user_version is the number of migrations it has had.
  */
-export type Migration = { readonly name: string; readonly sql: string };
+import type Sqlite from 'better-sqlite3';
+import { CHAIN_START } from '../domain/audit-chain.ts';
+import { chainRows } from './audit-chain.ts';
+
+/** `sql` first, then `move` for what SQL cannot do, then `after`. */
+export type Migration = {
+  readonly name: string;
+  readonly sql: string;
+  readonly move?: (connection: Sqlite.Database) => void;
+  readonly after?: string;
+};
 
 const initial = `
 create table meta (
@@ -320,6 +330,56 @@ create index inbox_open on inbox (claim_until_ms) where done_at_ms is null;
 create index inbox_done on inbox (done_at_ms) where done_at_ms is not null;
 `;
 
+/**
+ * Each audit row carries its hash and that of the row before. The database itself refuses a row that does not follow the
+ * last one; who removes the triggers is found out by `burst audit verify`.
+ */
+const auditChain = `
+create temp table audit_before as select * from audit;
+drop table audit;
+create table audit (
+  id integer primary key autoincrement,
+  at_ms integer not null,
+  cluster text not null,
+  actor text not null check (json_valid(actor)),
+  actor_id text not null,
+  action text not null,
+  outcome text not null
+    check (outcome in ('requested', 'refused', 'decided', 'started', 'done', 'failed', 'noticed')),
+  worker_name text,
+  operation_id text,
+  run_id text,
+  text text not null,
+  details text check (details is null or json_valid(details)),
+  prev_hash text not null check (length(prev_hash) = 64),
+  hash text not null check (length(hash) = 64)
+) strict;
+create index audit_by_time on audit (at_ms);
+create index audit_by_worker on audit (worker_name, cluster);
+create index audit_by_operation on audit (operation_id);
+create index audit_by_person on audit (json_extract(actor, '$.userId'));
+create index audit_by_approval on audit (json_extract(details, '$.approval'));
+create index runs_by_worker_name on runs (worker_name);
+create index workers_by_person on workers (json_extract(owner, '$.userId'));
+create index operations_by_person on operations (json_extract(requester, '$.userId'));
+create index approvals_by_person on approvals (json_extract(requester, '$.userId'));
+create index approvals_by_operation on approvals (operation_id) where operation_id is not null;
+`;
+const auditTriggers = `
+drop table audit_before;
+create trigger audit_is_chained before insert on audit
+  when new.prev_hash is not
+    coalesce((select hash from audit order by id desc limit 1), '${CHAIN_START}')
+  begin select raise(abort, 'an audit row follows the last one'); end;
+create trigger audit_is_never_changed before update on audit
+  begin select raise(abort, 'audit rows are only ever added'); end;
+create trigger audit_is_never_deleted before delete on audit
+  begin select raise(abort, 'audit rows are only ever added'); end;
+create trigger audit_is_never_replaced before insert on audit
+  when exists (select 1 from audit where id = new.id)
+  begin select raise(abort, 'audit rows are only ever added'); end;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -329,4 +389,5 @@ export const migrations: readonly Migration[] = [
   { name: 'who is delivering which notices', sql: outboxClaims },
   { name: 'approvals', sql: approvals },
   { name: 'requests that were acknowledged', sql: inbox },
+  { name: 'chain of audit rows', sql: auditChain, move: chainRows, after: auditTriggers },
 ];

@@ -3,6 +3,7 @@ import type { Insertable, Selectable } from 'kysely';
 import { actorId } from '../domain/operation.ts';
 import type { Operation, Run } from '../domain/operation.ts';
 import type { AuditRow, NewAudit, OutboxRow, Schedule, WorkerRecord } from '../ports/store.ts';
+import { chained } from './audit-chain.ts';
 import {
   actorSchema,
   blockedSchema,
@@ -156,11 +157,14 @@ export function toAudit(row: Selectable<AuditTable>): AuditRow {
     ...(row.details === null
       ? {}
       : { details: readJson(detailsSchema, row.details, `details of audit row ${row.id}`) }),
+    prevHash: row.prev_hash,
+    hash: row.hash,
   };
 }
 
-export function fromAudit(row: NewAudit): Insertable<AuditTable> {
-  return {
+export function fromAudit(row: NewAudit, id: number, prevHash: string): Insertable<AuditTable> {
+  const content = {
+    id,
     at_ms: row.atMs,
     cluster: row.cluster,
     actor: JSON.stringify(row.actor),
@@ -173,4 +177,5 @@ export function fromAudit(row: NewAudit): Insertable<AuditTable> {
     text: row.text,
     details: jsonOrNull(row.details),
   };
+  return { ...content, ...chained(content, prevHash), outcome: row.outcome };
 }

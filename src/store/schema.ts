@@ -116,6 +116,9 @@ export type AuditTable = {
   run_id: string | null;
   text: string;
   details: string | null;
+  /** Of the row before, and of this one with it; see domain/audit-chain.ts. */
+  prev_hash: string;
+  hash: string;
 };
 
 export type BootstrapTokensTable = {
@@ -199,5 +202,7 @@ export type Tables = {
   messages: MessagesTable;
   actions: ActionsTable;
   audit: AuditTable;
+  /** SQLite's own: the highest id that a table ever had. */
+  sqlite_sequence: { name: string; seq: number };
   bootstrap_tokens: BootstrapTokensTable;
 };

@@ -191,6 +191,8 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
 
     appendAudit: (rows) => write((writer) => audit.appendAudit(writer, rows)),
     listAudit: async (filter) => read((reader) => audit.listAudit(reader, filter)),
+    auditHead: async () => read((reader) => audit.headOf(reader)),
+    approvedBy: async (operationIds) => read((reader) => audit.approvedBy(reader, operationIds)),
     claimAction: (key, by, nowMs) => write((writer) => audit.claimAction(writer, key, by, nowMs)),
   };
 }

@@ -174,7 +174,12 @@ describe('audit and actions', () => {
     expect(await actions({ workerName: 'a' })).toEqual(['provision']);
     expect(await actions({ sinceMs: T + 5 })).toEqual(['warn']);
     expect(await actions({ cluster: 'other' })).toEqual([]);
-    expect((await store.listAudit({ operationId: 'op1', limit: 1 }))[0]).toEqual({ id: 1, ...first });
+    expect((await store.listAudit({ operationId: 'op1', limit: 1 }))[0]).toEqual({
+      id: 1,
+      ...first,
+      prevHash: '0'.repeat(64),
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
   });
 
   test('an action is done once; the second is told who was first', async () => {
