@@ -28,6 +28,11 @@ const schemas: Readonly<Record<string, z.ZodType<Rec>>> = {
   'chat.update': z.looseObject({ channel: id, ts, ...content }),
   'chat.delete': z.looseObject({ channel: id, ts }),
   'chat.getPermalink': z.looseObject({ channel: id, message_ts: ts }),
+  'blocks.validate': z
+    .looseObject({ blocks: z.array(z.unknown()).optional(), message: rec.optional(), view: rec.optional() })
+    .refine((a) => [a.blocks, a.message, a.view].filter((given) => given !== undefined).length === 1, {
+      message: 'provide exactly one of blocks, view, or message',
+    }),
   'views.open': opening,
   'views.push': opening,
   'views.update': z.looseObject(viewTarget),

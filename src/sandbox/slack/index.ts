@@ -57,7 +57,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const files = createFiles(workspace, messages, base);
   const methods = createMethods({ workspace, messages, views, files, base });
   const { rateLimits = true, requestUrl } = options;
-  const webApi = createWebApi({ methods, responses, files, botToken, appToken, rateLimits });
+  const webApi = createWebApi({ workspace, methods, responses, files, botToken, appToken, rateLimits });
   const server = createServer(webApi.app);
   const sockets = createSockets(server, options.ackMs);
   const deliver = requestUrl === undefined ? sockets.deliver : signedRequests(requestUrl, signingSecret);

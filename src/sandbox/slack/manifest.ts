@@ -26,15 +26,23 @@ const schema = z.looseObject({
       )
       .default([]),
   }),
+  oauth_config: z.looseObject({ scopes: z.looseObject({ bot: z.array(z.string()).default([]) }) }).optional(),
 });
 
 export type DeclaredCommand = { command: string; description: string; usageHint: string; escapes: boolean };
-export type Declared = { commands: DeclaredCommand[]; shortcuts: PageShortcut[] };
+export type Declared = {
+  commands: DeclaredCommand[];
+  shortcuts: PageShortcut[];
+  /** The bot's scopes; undefined where the manifest does not speak of them. */
+  scopes: string[] | undefined;
+};
 
-/** The commands and shortcuts of a manifest (parsed JSON). Throws a ZodError when it is none. */
+/** The commands, shortcuts and scopes of a manifest (parsed JSON). Throws a ZodError when it is none. */
 export function readManifest(manifest: unknown): Declared {
-  const { slash_commands, shortcuts } = schema.parse(manifest).features;
+  const { features, oauth_config } = schema.parse(manifest);
+  const { slash_commands, shortcuts } = features;
   return {
+    scopes: oauth_config?.scopes.bot,
     commands: slash_commands.map((c) => ({
       command: c.command,
       description: c.description,

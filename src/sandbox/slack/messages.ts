@@ -14,7 +14,7 @@ export function createMessages(workspace: Workspace) {
   const content = (a: Rec, filed = false): { text: string; blocks: unknown[] } => {
     if (str(a['text']) === '' && list(a['blocks']).length === 0 && !filed) throw new ApiError('no_text');
     if (str(a['text']).length > 40_000) throw new ApiError('msg_too_long');
-    return { text: str(a['text']), blocks: workspace.checked(a['blocks'] ?? [], 'message') };
+    return { text: str(a['text']), blocks: workspace.checked(a['blocks'] ?? []) };
   };
   return {
     /** A new message of `userId`; with `to` only that person sees it. */

@@ -2,7 +2,8 @@
 import type { PageUser } from '../contract.ts';
 import type { Files } from './files.ts';
 import type { Messages } from './messages.ts';
-import { str } from './values.ts';
+import { validateBlocks, validateView } from './blocks.ts';
+import { rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 import type { Views } from './views.ts';
 import { ApiError, BOT, TEAM, bot, groups } from './workspace.ts';
@@ -64,6 +65,16 @@ const chat = ({ workspace, messages, base }: MethodParts): Methods => ({
     return { channel, permalink: `${base()}/archives/${channel}/p${str(a['message_ts']).replace('.', '')}` };
   },
 });
+
+const validation: Methods = {
+  'blocks.validate': (a) => {
+    const kind = a['view'] !== undefined ? 'view' : a['message'] !== undefined ? 'message' : 'blocks';
+    const errors =
+      kind === 'view' ? validateView(a['view']) : validateBlocks(rec(a['message'])['blocks'] ?? a['blocks'], 'message');
+    if (errors.length > 0) throw new ApiError(`invalid_${kind}`, { errors });
+    return {};
+  },
+};
 
 const modals = ({ workspace, views }: MethodParts): Methods => ({
   'views.open': (a) => ({ view: views.push(a['view'], views.trigger(a['trigger_id']), []) }),
@@ -130,6 +141,7 @@ const people = ({ workspace }: MethodParts): Methods => ({
 export const createMethods = (parts: MethodParts): Methods => ({
   ...connection(parts),
   ...chat(parts),
+  ...validation,
   ...modals(parts),
   ...conversations(parts),
   ...people(parts),

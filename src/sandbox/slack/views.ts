@@ -19,21 +19,7 @@ export function createViews(workspace: Workspace) {
 
   const made = (v: unknown, userId: string, previous?: View): View => {
     const r = rec(v);
-    const modal = r['type'] === 'modal';
-    if (!modal && r['type'] !== 'home') throw new ApiError('invalid_arguments');
-    const blocks = workspace.checked(r['blocks'], modal ? 'modal' : 'home');
-    const wrong: string[] = [];
-    for (const key of ['title', 'submit', 'close'])
-      if (modal && (r[key] === undefined ? key === 'title' : !/^[^]{1,24}$/.test(str(rec(r[key])['text']))))
-        wrong.push(`/${key}`);
-    if (modal && r['submit'] === undefined && blocks.some((b) => rec(b)['type'] === 'input')) wrong.push('/submit');
-    if (str(r['private_metadata']).length > 3000) wrong.push('/private_metadata');
-    if (str(r['callback_id']).length > 255) wrong.push('/callback_id');
-    if (wrong.length > 0)
-      throw new ApiError('invalid_arguments', {
-        response_metadata: { messages: wrong.map((p) => `[ERROR] invalid [json-pointer:/view${p}]`) },
-      });
-    if (JSON.stringify(r).length > 250_000) throw new ApiError('view_too_large');
+    const blocks = workspace.checkedView(r);
     return {
       callback_id: '',
       private_metadata: '',

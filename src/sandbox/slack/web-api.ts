@@ -9,11 +9,14 @@ import { createRateLimits } from './rate-limits.ts';
 import type { Responses } from './responses.ts';
 import { parsed, rec, str } from './values.ts';
 import type { Rec } from './values.ts';
+import { ALL_SCOPES, neededScope } from './scopes.ts';
 import { ApiError } from './workspace.ts';
+import type { Workspace } from './workspace.ts';
 
 export type SlackCall = { method: string; args: Rec };
 export type Forced = { error: string } | { retryAfterSeconds: number };
 export type WebApiParts = {
+  workspace: Workspace;
   methods: Methods;
   responses: Responses;
   files: Files;
@@ -22,14 +25,14 @@ export type WebApiParts = {
   rateLimits: boolean;
 };
 
-const scopes = [
-  'commands,chat:write,chat:write.public,users:read,usergroups:read,files:write',
-  'channels:history,groups:history,im:history,im:write',
-].join(',');
 const gone = ['expired_url', 'used_url', 'file_not_found'];
 
 const typeOf = (req: Request): string => req.headers['content-type'] ?? '';
 const bodyOf = (req: Request): Buffer => (Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0));
+const sameChannel =
+  (v: unknown) =>
+  ({ id, user }: { id: string; user: string }): boolean =>
+    id === v || (user !== '' && user === v);
 /** Runs; what is thrown as ApiError is answered with `status`. */
 const answering = async (res: Response, status: (code: string) => number, run: () => Promise<void>): Promise<void> => {
   try {
@@ -41,8 +44,9 @@ const answering = async (res: Response, status: (code: string) => number, run: (
 };
 
 /** The HTTP side: `/api/METHOD`, `/response/KEY`, `/upload/KEY` and `/files/KEY`. */
-export function createWebApi({ methods, responses, files, botToken, appToken, rateLimits }: WebApiParts) {
+export function createWebApi({ workspace, methods, responses, files, botToken, appToken, rateLimits }: WebApiParts) {
   const calls: SlackCall[] = [];
+  const scopes = workspace.declared?.scopes ?? ALL_SCOPES;
   const forced = new Map<string, { left: number; answer: Forced }>();
   const wait = rateLimits ? createRateLimits() : () => undefined;
   const app: Express = express();
@@ -76,7 +80,7 @@ export function createWebApi({ methods, responses, files, botToken, appToken, ra
       res,
       () => 200,
       async () => {
-        res.setHeader('x-oauth-scopes', scopes);
+        res.setHeader('x-oauth-scopes', scopes.join(','));
         const query = fromForm(new URLSearchParams(req.url.split('?')[1] ?? ''));
         const given: Rec = { ...query, ...(await readArguments(typeOf(req), bodyOf(req))) };
         const token = req.headers.authorization?.replace(/^Bearer /i, '') ?? given['token'];
@@ -91,6 +95,9 @@ export function createWebApi({ methods, responses, files, botToken, appToken, ra
         if (!run) throw new ApiError('unknown_method');
         if (method !== 'api.test' && token !== (method === 'apps.connections.open' ? appToken : botToken))
           throw new ApiError(token === undefined ? 'not_authed' : 'invalid_auth');
+        const needed = neededScope(method, workspace.channels.find(sameChannel(given['channel'])));
+        if (needed !== undefined && !scopes.includes(needed))
+          throw new ApiError('missing_scope', { needed, provided: scopes.join(',') });
         const seconds = wait(method, str(given['channel']));
         if (seconds !== undefined) return limited(res, seconds);
         res.json({ ok: true, ...run(checkedArguments(method, given)) });

@@ -1,7 +1,7 @@
 /** What the simulated workspace holds. Invariant: every change of it goes through `changed`, so that the page sees it. */
 import type { Listener, PageMessage, PageUser, SandboxClock } from '../contract.ts';
-import { TOO_LONG, validateBlocks } from './blocks.ts';
-import type { Surface } from './blocks.ts';
+import { TOO_LONG, TOO_LARGE, validateBlocks, validateView } from './blocks.ts';
+import type { BlockProblem } from './blocks.ts';
 import type { Declared } from './manifest.ts';
 import { list, rec } from './values.ts';
 import type { Rec } from './values.ts';
@@ -43,6 +43,12 @@ export const groups = [
   { id: 'S0ADMINS001', handle: 'burst-admins', role: 'admin' },
 ];
 
+/** Problems as the methods that post and open say them; `blocks.validate` says them as they are. */
+const said = (problems: readonly BlockProblem[], place = ''): Rec => {
+  const errors = problems.map((p) => `${p.message} [json-pointer:${place}${p.pointer}]`);
+  return { errors, response_metadata: { messages: errors.map((e) => `[ERROR] ${e}`) } };
+};
+
 export type Workspace = ReturnType<typeof createWorkspace>;
 
 /** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo.
@@ -63,6 +69,7 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[],
   let notify: NodeJS.Timeout | undefined;
 
   const id = (prefix: string): string => `${prefix}${String(++counter).padStart(10, '0')}`;
+  const named = (blocks: unknown): unknown[] => list(blocks).map((b) => ({ block_id: id('B'), ...rec(b) }));
   return {
     clock,
     declared,
@@ -94,18 +101,19 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[],
       if (!found) throw new ApiError('user_not_found');
       return found;
     },
-    /** The blocks with ids where they had none. Throws what Slack answers for blocks that it refuses. */
-    checked(blocks: unknown, surface: Surface): unknown[] {
-      const found = validateBlocks(blocks, surface);
+    /** A message's blocks with ids where they had none. Throws what Slack answers for blocks that it refuses. */
+    checked(blocks: unknown): unknown[] {
+      const found = validateBlocks(blocks, 'message');
       if (found.some((p) => p.message === TOO_LONG)) throw new ApiError(TOO_LONG);
-      const place = surface === 'message' ? '' : '/view';
-      const errors = found.map((p) => `${p.message} [json-pointer:${place}${p.pointer}]`);
-      if (errors.length > 0)
-        throw new ApiError(surface === 'message' ? 'invalid_blocks' : 'invalid_arguments', {
-          errors,
-          response_metadata: { messages: errors.map((e) => `[ERROR] ${e}`) },
-        });
-      return list(blocks).map((b) => ({ block_id: id('B'), ...rec(b) }));
+      if (found.length > 0) throw new ApiError('invalid_blocks', said(found));
+      return named(blocks);
+    },
+    /** A view's blocks with ids where they had none. Throws what Slack answers for a view that it refuses. */
+    checkedView(view: Rec): unknown[] {
+      const found = validateView(view);
+      if (found.some((p) => p.message === TOO_LARGE)) throw new ApiError(TOO_LARGE);
+      if (found.length > 0) throw new ApiError('invalid_arguments', said(found, '/view'));
+      return named(view['blocks']);
     },
     close: (): void => clearTimeout(notify),
   };

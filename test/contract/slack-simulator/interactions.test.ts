@@ -106,6 +106,14 @@ describe('modals', () => {
     expect(answer).toMatchObject({ ok: false, error: 'invalid_arguments' });
     expect(await titles(sim)).toEqual([]);
   });
+  test('a view of more than 250 kB is refused by a code of its own', async () => {
+    const sim = await simulator();
+    const section = { type: 'section', text: { type: 'mrkdwn', text: 'x'.repeat(2900) } };
+    const view = modal('x', { blocks: Array.from({ length: 90 }, () => section) });
+    expect(await sim.call('views.open', { trigger_id: await trigger(sim, await client(sim)), view })).toMatchObject({
+      error: 'view_too_large',
+    });
+  });
   test('what is wrong with a view is said with its place', async () => {
     const sim = await simulator();
     const view = modal('One', { blocks: [{ type: 'divider' }, { type: 'header', text: plain('') }] });

@@ -73,6 +73,53 @@ test('what is wrong with blocks is said with its place', async () => {
   });
 });
 
+test('blocks.validate says what is wrong with blocks, a message or a view, and where', async () => {
+  const { call } = await simulator();
+  const header = (text: string) => [{ type: 'header', text: { type: 'plain_text', text } }];
+  const wrong = {
+    pointer: '/blocks/0/text/text',
+    code: 'failed_constraint',
+    message: 'must be less than 151 characters',
+    constraint: { type: 'max_length', expected: ['150'], got: '151' },
+  };
+  expect(await call('blocks.validate', { blocks: header('h') })).toMatchObject({ ok: true });
+  const long = header('h'.repeat(151));
+  expect(await call('blocks.validate', { blocks: long })).toMatchObject({ error: 'invalid_blocks', errors: [wrong] });
+  expect(await call('blocks.validate', { message: { blocks: long } })).toMatchObject({
+    error: 'invalid_message',
+    errors: [wrong],
+  });
+  expect(await call('blocks.validate', { view: { type: 'home', blocks: long } })).toMatchObject({
+    error: 'invalid_view',
+    errors: [wrong],
+  });
+  expect(await call('blocks.validate', {})).toMatchObject({ error: 'invalid_arguments' });
+});
+
+test.each([
+  ['chat.postMessage', { channel: burst, text: 'x' }, 'chat:write'],
+  ['chat.update', { channel: burst, ts: '1.1', text: 'x' }, 'chat:write'],
+  ['users.info', { user: olga }, 'users:read'],
+  ['usergroups.users.list', { usergroup: 'S0OPERATORS' }, 'usergroups:read'],
+  ['conversations.list', {}, 'channels:read'],
+  ['conversations.history', { channel: burst }, 'channels:history'],
+  ['conversations.history', { channel: 'D0OPERATOR1' }, 'im:history'],
+  ['conversations.open', { users: olga }, 'im:write'],
+  ['files.getUploadURLExternal', { filename: 'a.txt', length: 1 }, 'files:write'],
+])('%s with %j needs the scope %s', async (method, args, needed) => {
+  const manifest = (bot: string[]) => ({ features: {}, oauth_config: { scopes: { bot } } });
+  const without = await simulator({ manifest: manifest(['commands']) });
+  expect(await without.call(method, args)).toMatchObject({
+    ok: false,
+    error: 'missing_scope',
+    needed,
+    provided: 'commands',
+  });
+  expect(await without.call('auth.test')).toMatchObject({ ok: true });
+  const granted = await simulator({ manifest: manifest([needed]) });
+  expect(await granted.call(method, args)).not.toMatchObject({ error: 'missing_scope' });
+});
+
 test('each token opens its own doors', async () => {
   const { call, slack } = await simulator();
   expect(await call('auth.test', {}, 'xoxb-other')).toMatchObject({ error: 'invalid_auth' });
@@ -94,9 +141,15 @@ describe('rates', () => {
     expect(await post(burst)).toMatchObject({ ok: true });
     expect(await post(burst)).toMatchObject({ status: 429 });
   });
+  const home = { type: 'home', blocks: [] };
   test.each([
     ['users.list', 20, {}],
+    ['conversations.list', 20, {}],
+    ['usergroups.users.list', 20, { usergroup: 'S0OPERATORS' }],
     ['chat.update', 50, { text: 'y' }],
+    ['conversations.info', 50, {}],
+    ['chat.postEphemeral', 100, { user: olga, text: 'e' }],
+    ['views.publish', 100, { user_id: olga, view: home }],
     ['users.info', 100, { user: olga }],
   ])('%s: %i a minute', async (method, most, args) => {
     vi.useFakeTimers({ toFake: ['Date'] });
