@@ -8,6 +8,7 @@ import { createChanges, startAssistants } from './assistants.ts';
 import { createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
 import { createPeople, makeApprovals } from './approvals.ts';
+import { makeCosts, makeRoleOf } from './costs.ts';
 import { createMember } from './member.ts';
 import type { Member } from './member.ts';
 import type { Store } from './ports/store.ts';
@@ -47,14 +48,16 @@ export async function startApp(options: AppOptions): Promise<App> {
     const poke = (): void => chat.slack?.poke();
     const changes = createChanges();
     const changed = changes.tell;
+    const roleOf = makeRoleOf(config, chat);
     const members = parts.clusters.map((own) =>
-      createMember({ own, parts, store, installationId, metrics, poke, changed }),
+      createMember({ own, parts, store, installationId, metrics, poke, changed, roleOf }),
     );
     closers.push(() => Promise.all(members.map((member) => member.close())));
     for (const member of members) member.fill();
-    const approvals = makeApprovals(parts, members, store, poke);
+    const costs = makeCosts(parts, store, roleOf, poke);
+    const approvals = makeApprovals(parts, members, store, poke, costs);
     const doors = new Map(members.map(({ name }) => [name, approvals.guarded(name)]));
-    const bot = makeSlack(parts, store, doors, approvals);
+    const bot = makeSlack(parts, store, doors, approvals, costs);
     chat.slack = bot;
     await bot.start();
     closers.push(() => bot.stop());
@@ -63,6 +66,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     approvals.start();
     closers.push(() => approvals.stop());
     bot.resume();
+    costs?.start();
+    closers.push(async () => costs?.stop());
     await tellOrphaned(members, store, log);
     let mcpUrl: string | undefined;
     if (config.mcp.enabled) {

@@ -7,7 +7,7 @@ import type { Approval } from './domain/approval.ts';
 import type { Asked, People, Wanted } from './mcp/index.ts';
 import type { Member } from './member.ts';
 import { createApprovals } from './operations/index.ts';
-import type { Approvals, ApprovalsDeps } from './operations/index.ts';
+import type { Approvals, ApprovalsDeps, Costs } from './operations/index.ts';
 import type { Parts } from './parts.ts';
 
 /** The approvals of all clusters, over operations that ask nobody. */
@@ -16,6 +16,7 @@ export function makeApprovals(
   members: readonly Member[],
   store: ApprovalsDeps['store'],
   poke: () => void,
+  costs?: Costs,
 ): Approvals {
   const { clock, ids, log, config } = parts;
   const doors = config.clusters.flatMap((own) => {
@@ -38,6 +39,7 @@ export function makeApprovals(
     doors: new Map(doors),
     defaultChannelId: config.slack.channel,
     poke,
+    costs,
   });
 }
 

@@ -3,6 +3,8 @@
  * with the other clusters and nothing else, so that one that hangs or is away holds up no other.
  */
 import { enginePolicy, healthPolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import type { Actor } from './domain/operation.ts';
+import type { Role } from './domain/policy.ts';
 import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
 import type { Check, Metrics } from './observability/index.ts';
@@ -44,6 +46,8 @@ export type MemberOptions = {
   readonly store: Store;
   readonly installationId: string;
   readonly metrics: Metrics;
+  /** The role of who asks for workers. */
+  readonly roleOf: (cluster: string, by: Actor) => Promise<Role | undefined>;
   /** There is news for Slack. */
   readonly poke: () => void;
   /** Something that people or assistants look at is otherwise now. */
@@ -56,7 +60,10 @@ export function createMember(options: MemberOptions): Member {
   const { cluster, vms, config } = own;
   const { name } = cluster;
   const log = parts.log;
-  const deps = stepDeps(own, parts, store, options.installationId);
+  const deps = {
+    ...stepDeps(own, parts, store, options.installationId),
+    roleOf: (by: Actor) => options.roleOf(name, by),
+  };
   const closers: (() => Promise<unknown>)[] = [];
   const starting = new AbortController();
   let filled: Promise<void> = Promise.resolve();

@@ -1,13 +1,21 @@
 /** The parts of the app as the configuration has them. Invariant: making them sends nothing and starts nothing. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'node:path';
-import { accessPolicy, drainPolicy, joinTemplates, renderJoin, safetyPolicy, workerPolicy } from './config/index.ts';
+import {
+  accessPolicy,
+  costPolicy,
+  drainPolicy,
+  joinTemplates,
+  renderJoin,
+  safetyPolicy,
+  workerPolicy,
+} from './config/index.ts';
 import type { ClusterConfig, Config } from './config/index.ts';
 import { BurstError } from './domain/errors.ts';
 import { createCluster, createLateCluster } from './kubernetes/index.ts';
 import { createLogger } from './observability/index.ts';
 import type { Logger } from './observability/index.ts';
-import type { Approvals, Operations, StepDeps } from './operations/index.ts';
+import type { Approvals, Costs, Operations, StepDeps } from './operations/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
@@ -168,6 +176,7 @@ export function stepDeps(
     drain: drainPolicy(config),
     safety: safetyPolicy(config),
     workers: workerPolicy(config),
+    cost: costPolicy(config),
     joinToken:
       join.method === 'kubeadm'
         ? { kind: 'bootstrap', ttlMs: join.tokenTtlMinutes * 60_000 }
@@ -193,6 +202,7 @@ export function makeSlack(
   store: Store & InboxStore,
   doors: ReadonlyMap<string, Operations>,
   approvals?: Approvals,
+  costs?: Costs,
 ): Chat {
   const { slack, clusters, defaultCluster } = parts.config;
   const doorsOf = clusters.map((config) => {
@@ -217,8 +227,11 @@ export function makeSlack(
     ...first,
     others: doorsOf.filter((door) => door !== first),
     store,
-    approverGroups: parts.config.approvals.rules.flatMap((rule) => rule.approvers.groups),
+    approverGroups: parts.config.approvals.rules
+      .flatMap((rule) => rule.approvers.groups)
+      .concat(parts.config.cost.budgets.flatMap((budget) => budget.approvers.groups)),
     ...(approvals === undefined ? {} : { approvals }),
+    ...(costs === undefined ? {} : { costs }),
     ...(slack.channel === undefined ? {} : { defaultChannelId: slack.channel }),
     clock: parts.clock,
     ids: parts.ids,

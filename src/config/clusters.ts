@@ -15,6 +15,7 @@ export const CLUSTER_SECTIONS = [
   'join',
   'drain',
   'safety',
+  'cost',
 ] as const;
 
 /** Sections and maps are put together key by key; anything else is replaced. */
@@ -112,6 +113,22 @@ export function checkClusters(
       ['clusters'],
       `found "${file.default_cluster}"; allowed: a name from clusters (${names.join(', ')})${nearest(file.default_cluster, names)}`,
     );
+  if (file.cost.budgets.length > 0)
+    for (const [name, { cost }] of each)
+      if (cost.currency !== file.cost.currency)
+        add(
+          `clusters.${name}.cost.currency`,
+          ['cost.budgets', 'cost.currency'],
+          `found "${cost.currency}"; allowed with budgets: that of cost.currency (${file.cost.currency}), for they add all clusters up`,
+        );
+  for (const [index, budget] of file.cost.budgets.entries())
+    for (const [at, cluster] of budget.clusters.entries())
+      if (!names.includes(cluster))
+        add(
+          `cost.budgets.${index}.clusters.${at}`,
+          ['clusters'],
+          `found "${cluster}"; allowed: a name from clusters (${names.join(', ')})${nearest(cluster, names)}`,
+        );
   const targets = new Map<string, string>();
   const channels = new Map<string, string>();
   for (const [name, cluster] of each) {

@@ -260,14 +260,56 @@ function checkApprovals(file: FileConfig, add: Add): void {
           ['worker_sizes'],
           `found "${size}"; allowed: ${sizes.join(', ')}${didYouMean(size, sizes)}`,
         );
-    const { users, groups } = rule.approvers;
-    if (users.length > 0 && groups.length === 0 && !users.includes('*') && new Set(users).size < rule.needed)
-      add(
-        `${path}.needed`,
-        [],
-        `found ${rule.needed}; allowed: at most its number of approvers (${new Set(users).size})`,
-      );
+    checkNeeded(path, { ...rule.approvers, needed: rule.needed }, add);
   }
+}
+
+function checkCost({ cost, approvals, ...file }: FileConfig, add: Add): void {
+  const sizes = Object.keys(effectiveSizes({ cost, approvals, ...file }));
+  const priced = Object.keys(cost.prices);
+  for (const size of priced)
+    if (!sizes.includes(size))
+      add(
+        `cost.prices.${size}`,
+        ['worker_sizes'],
+        `there is no size "${size}"; allowed: ${sizes.join(', ')}${didYouMean(size, sizes)}`,
+      );
+  const missing = sizes.filter((size) => !priced.includes(size));
+  if (priced.length > 0 && missing.length > 0)
+    add(
+      'cost.prices',
+      ['worker_sizes'],
+      `lacks ${missing.join(', ')}; either each size has a price (0 is one) or none has`,
+    );
+  if (priced.length === 0 && cost.budgets.length > 0)
+    add('cost.budgets', ['cost.prices'], 'has no effect without cost.prices');
+  const names = new Set<string>();
+  for (const [index, { name, beyond, approvers, needed, self }] of cost.budgets.entries()) {
+    const path = `cost.budgets.${index}`;
+    if (names.has(name)) add(`${path}.name`, [], `found "${name}"; each budget needs a name of its own`);
+    names.add(name);
+    const { users, groups } = approvers;
+    if (beyond === 'refuse' && (users.length + groups.length > 0 || needed > 1 || self))
+      add(path, [`${path}.beyond`], 'approvers, needed and self are for beyond: approval');
+    checkNeeded(path, { users, groups, needed }, add);
+  }
+  for (const [index, rule] of approvals.rules.entries())
+    if (rule.cost_over !== undefined && priced.length === 0)
+      add(`approvals.rules.${index}.cost_over`, ['cost.prices'], 'has no effect without cost.prices');
+}
+
+function checkNeeded(
+  path: string,
+  {
+    users,
+    groups,
+    needed,
+  }: { readonly users: readonly string[]; readonly groups: readonly string[]; readonly needed: number },
+  add: Add,
+): void {
+  const some = new Set(users).size;
+  if (users.length > 0 && groups.length === 0 && !users.includes('*') && some < needed)
+    add(`${path}.needed`, [], `found ${needed}; allowed: at most its number of approvers (${some})`);
 }
 
 export function crossChecks(file: FileConfig): readonly CrossProblem[] {
@@ -283,5 +325,6 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkSlack(file, add);
   checkAssistants(file, add);
   checkApprovals(file, add);
+  checkCost(file, add);
   return problems;
 }

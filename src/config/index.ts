@@ -7,6 +7,7 @@ export { DEFAULT_PATH, loadConfig, type LoadInput } from './load.ts';
 export {
   accessPolicy,
   approvalPolicy,
+  costPolicy,
   drainPolicy,
   enginePolicy,
   joinTemplates,

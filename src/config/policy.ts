@@ -1,5 +1,9 @@
 /** A cluster's configuration as the core sees it. Every function is pure; seconds, minutes and hours become ms here. */
 import type { ApprovalPolicy, ApprovalRule } from '../domain/approval.ts';
+import { ruleOfBudget } from '../domain/budget.ts';
+import type { CostPolicy } from '../domain/budget.ts';
+import { microsOf, moneyOf } from '../domain/money.ts';
+import type { Money, Price } from '../domain/money.ts';
 import type {
   AccessPolicy,
   DrainPolicy,
@@ -70,6 +74,7 @@ export function workerPolicy(config: ClusterConfig): WorkerPolicy {
     joinTimeoutMs: config.join.timeoutMinutes * MINUTE_MS,
     readyTimeoutMs: config.join.readyTimeoutMinutes * MINUTE_MS,
     extraLabels: workers.labels,
+    prices: costPolicy(config)?.prices,
   };
 }
 
@@ -120,13 +125,70 @@ export function accessPolicy({ slack }: ClusterConfig): AccessPolicy {
 
 const minutesOf = (clock = ''): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 
-/** `approvals`. */
-export function approvalPolicy({ approvals }: ClusterConfig): ApprovalPolicy {
+function micros(value: number): number {
+  const found = microsOf(value);
+  if (found === undefined) throw new TypeError(`${value} is no amount`);
+  return found;
+}
+
+/** `cost`; undefined without prices, when nothing speaks of cost. */
+export function costPolicy({ cost }: ClusterConfig): CostPolicy | undefined {
+  const { currency, timezone } = cost;
+  const prices = Object.entries(cost.prices).map(([size, price]): [string, Price] => [
+    size,
+    { currency, micros: micros(price) },
+  ]);
+  if (prices.length === 0) return undefined;
+  return {
+    currency,
+    timezone,
+    prices: new Map(prices),
+    budgets: cost.budgets.map(({ name, monthly, beyond, warnPercent, roles, channels, clusters }) => ({
+      name,
+      limit: moneyOf(currency, micros(monthly)),
+      beyond,
+      warnPercent,
+      roles,
+      channels,
+      clusters,
+    })),
+  };
+}
+
+/** Budgets beyond which people have to approve, as rules. */
+const budgetRules = ({ cost }: ClusterConfig): readonly ApprovalRule[] =>
+  cost.budgets
+    .filter(({ beyond }) => beyond === 'approval')
+    .map(({ name, approvers, needed, self }) => ({
+      name: ruleOfBudget(name),
+      actions: ['provision', 'extend'],
+      moreThan: undefined,
+      longerThanHours: undefined,
+      costAbove: undefined,
+      sizes: [],
+      others: false,
+      channels: [],
+      clusters: [],
+      between: undefined,
+      days: [],
+      approvers,
+      needed,
+      self,
+      channelId: undefined,
+      expiresMs: undefined,
+    }));
+
+/** `approvals`, and the budgets beyond which they are asked for. */
+export function approvalPolicy(config: ClusterConfig): ApprovalPolicy {
+  const { approvals, cost } = config;
+  const above = (value: number | undefined): Money | undefined =>
+    value === undefined ? undefined : moneyOf(cost.currency, micros(value));
   return {
     channelId: approvals.channel,
     expiresMs: approvals.expiresMinutes * MINUTE_MS,
     remindBeforeMs: approvals.remindBeforeMinutes * MINUTE_MS,
     timezone: approvals.timezone,
+    budgetRules: budgetRules(config),
     rules: approvals.rules.map((rule): ApprovalRule => {
       const [from, to] = rule.between?.split('-') ?? [];
       return {
@@ -134,7 +196,7 @@ export function approvalPolicy({ approvals }: ClusterConfig): ApprovalPolicy {
         actions: rule.actions,
         moreThan: rule.moreThan,
         longerThanHours: rule.longerThanHours,
-        costAbove: undefined,
+        costAbove: above(rule.costOver),
         sizes: rule.sizes,
         others: rule.others,
         channels: rule.channels,

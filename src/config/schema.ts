@@ -3,9 +3,10 @@
  * config/burst.yaml and has an effect; what the code reads (`Config`) is derived from this and nothing else.
  */
 import { z } from 'zod';
+import { microsOf } from '../domain/money.ts';
 import { withoutDefaults } from './shape.ts';
 import { validTemplate } from './templates.ts';
-import { compilePattern, validCron, validTimezone } from './values.ts';
+import { compilePattern, validCron, validCurrency, validTimezone } from './values.ts';
 
 const whole = (min: number, max: number, fallback: number) => z.int().min(min).max(max).default(fallback);
 const text = (max = 500) => z.string().min(1).max(max);
@@ -157,14 +158,54 @@ const role = section({
   groups: z.array(slackGroup).max(100).default([]),
 });
 
+const amount = z
+  .number()
+  .min(0)
+  .max(999_999_999)
+  .refine((value) => microsOf(value) !== undefined, { error: 'an amount with at most six digits after the point' });
+const ruleName = matching(
+  /^[a-z0-9][a-z0-9._-]{0,39}$/,
+  'lower-case letters, digits, ".", "_" and "-", at most 40 characters',
+);
+
+const budget = z.strictObject({
+  name: ruleName,
+  monthly: amount,
+  beyond: z.enum(['refuse', 'approval']).default('refuse'),
+  warn_percent: whole(1, 100, 80),
+  roles: z
+    .array(z.enum(['viewer', 'operator', 'admin']))
+    .max(3)
+    .default([]),
+  channels: z.array(channelId).max(1000).default([]),
+  clusters: z.array(text(63)).max(100).default([]),
+  approvers: role,
+  needed: whole(1, 20, 1),
+  self: z.boolean().default(false),
+});
+/** A cluster may have its own of these. */
+const pricing = {
+  currency: checked(
+    (value) => (validCurrency(value) ? undefined : 'a currency by its three letters, e.g. "USD"'),
+    3,
+  ).default('USD'),
+  prices: z.record(sizeName, amount).default({}),
+};
+const cost = section({
+  ...pricing,
+  timezone: checked(validTimezone, 100).default('UTC'),
+  budgets: z.array(budget).max(100).default([]),
+});
+
 const approvalRule = z.strictObject({
-  name: matching(/^[a-z0-9][a-z0-9._-]{0,39}$/, 'lower-case letters, digits, ".", "_" and "-", at most 40 characters'),
+  name: ruleName,
   actions: z
     .array(z.enum(['provision', 'extend', 'drain', 'destroy', 'force']))
     .max(5)
     .default([]),
   more_than: z.int().min(0).max(1000).optional(),
   longer_than_hours: z.int().min(0).max(168).optional(),
+  cost_over: amount.optional(),
   sizes: z.array(sizeName).max(100).default([]),
   others: z.boolean().default(false),
   channels: z.array(channelId).max(1000).default([]),
@@ -260,6 +301,7 @@ const ownCluster = z.strictObject({
   join: withoutDefaults(join),
   drain: withoutDefaults(drain),
   safety: withoutDefaults(safety),
+  cost: withoutDefaults(section(pricing)),
   roles: z.strictObject({ viewer: role.optional(), operator: role.optional(), admin: role.optional() }).optional(),
   channels: z.array(channelId).max(1000).optional(),
 });
@@ -297,6 +339,7 @@ export const fileSchema = z.strictObject({
     retry_max_seconds: seconds(1, 3600, 60),
   }),
   approvals,
+  cost,
   slack,
   database: section({ path: text(4000).default('data/burst.sqlite') }),
   logging: section({

@@ -5,6 +5,9 @@ import type { Matcher } from '../domain/policy.ts';
 
 const reason = (error: unknown): string => messageOf(error).split('\n')[0] ?? 'unreadable';
 
+/** True for the three letters of a currency that there is. */
+export const validCurrency = (code: string): boolean => Intl.supportedValuesOf('currency').includes(code);
+
 /**
  * Compiles a regular expression with RE2, whose time is linear in the text whatever the pattern. It matches anywhere in
  * the text unless anchored.

@@ -4,6 +4,8 @@
  */
 import { BurstError } from './errors.ts';
 import type { Groups } from './access.ts';
+import { formatMoney } from './money.ts';
+import type { Money } from './money.ts';
 import { personOf } from './operation.ts';
 import type { Actor } from './operation.ts';
 
@@ -34,7 +36,7 @@ export type ApprovalRule = {
   readonly actions: readonly ApprovalAction[];
   readonly moreThan: number | undefined;
   readonly longerThanHours: number | undefined;
-  readonly costAbove: number | undefined;
+  readonly costAbove: Money | undefined;
   readonly sizes: readonly string[];
   /** Only for a worker that is another's. */
   readonly others: boolean;
@@ -61,6 +63,8 @@ export type ApprovalPolicy = {
   /** IANA name, for `between` and `days`. */
   readonly timezone: string;
   readonly rules: readonly ApprovalRule[];
+  /** Of the budgets beyond which people have to approve: what goes beyond is their one condition. */
+  readonly budgetRules?: readonly ApprovalRule[];
 };
 
 /** What the rules look at; undefined is not known. */
@@ -75,7 +79,8 @@ export type ApprovalFacts = {
   readonly sizes: readonly (string | undefined)[];
   readonly hours?: number;
   readonly others: boolean;
-  readonly cost?: number;
+  /** What it costs at most: new workers to their deadline, more time until the new one. */
+  readonly cost?: Money | undefined;
   readonly nowMs: number;
 };
 
@@ -94,13 +99,17 @@ function clockOf(nowMs: number, timeZone: string): { readonly minute: number; re
 const within = (minute: number, { from, to }: { readonly from: number; readonly to: number }): boolean =>
   from <= to ? minute >= from && minute < to : minute >= from || minute < to;
 
+/** A cost that is not known, or is of another currency, is dearer. */
+const isDearer = (cost: Money | undefined, than: Money): boolean =>
+  cost === undefined || (cost.exact > 0n && (cost.currency !== than.currency || cost.exact > than.exact));
+
 function matches(rule: ApprovalRule, facts: ApprovalFacts, timezone: string): boolean {
   const { minute, day } = clockOf(facts.nowMs, timezone);
   return (
     (rule.actions.length === 0 || facts.actions.some((action) => rule.actions.includes(action))) &&
     (rule.moreThan === undefined || facts.count > rule.moreThan) &&
     (rule.longerThanHours === undefined || (facts.hours !== undefined && facts.hours > rule.longerThanHours)) &&
-    (rule.costAbove === undefined || facts.cost === undefined || facts.cost > rule.costAbove) &&
+    (rule.costAbove === undefined || isDearer(facts.cost, rule.costAbove)) &&
     (rule.sizes.length === 0 || facts.sizes.some((size) => size === undefined || rule.sizes.includes(size))) &&
     (!rule.others || facts.others) &&
     (rule.channels.length === 0 || facts.channelId === undefined || rule.channels.includes(facts.channelId)) &&
@@ -129,7 +138,7 @@ export function ruleText(rule: ApprovalRule): string {
     ...(rule.actions.length === 0 ? [] : [rule.actions.join(' or ')]),
     ...(rule.moreThan === undefined ? [] : [`more than ${rule.moreThan} workers`]),
     ...(rule.longerThanHours === undefined ? [] : [`for more than ${rule.longerThanHours} h`]),
-    ...(rule.costAbove === undefined ? [] : [`cost above ${rule.costAbove}`]),
+    ...(rule.costAbove === undefined ? [] : [`cost above ${formatMoney(rule.costAbove)}`]),
     ...(rule.sizes.length === 0 ? [] : [`size ${rule.sizes.join(' or ')}`]),
     ...(rule.others ? ["someone else's worker"] : []),
     ...(rule.channels.length === 0 ? [] : ['in this channel']),
@@ -180,6 +189,8 @@ export type Approval = {
   /** Where the approvers are asked. */
   readonly askIn: string | undefined;
   readonly reason: string;
+  /** What it costs at most; undefined: nothing, or not known. */
+  readonly cost?: Money | undefined;
   /** Why people have to approve it, in words. */
   readonly why: string;
   readonly rules: readonly AskedRule[];
@@ -209,7 +220,7 @@ export const isComplete = (rules: readonly AskedRule[], decisions: readonly Deci
 
 /** Those who approve by this rule now: its own approvers, else (or when the rule is gone) the admins. */
 export function approversOf(policy: ApprovalPolicy, admins: Approvers, name: string): Approvers {
-  const own = policy.rules.find((rule) => rule.name === name)?.approvers;
+  const own = [...policy.rules, ...(policy.budgetRules ?? [])].find((rule) => rule.name === name)?.approvers;
   return own === undefined || own.users.length + own.groups.length === 0 ? admins : own;
 }
 

@@ -24,6 +24,15 @@ export function parseHours(text: string): number | undefined {
   return hours > 0 ? hours : undefined;
 }
 
+/** The deadline that an extension sets: later by so many hours, at most `maxTtlHours` from the start. */
+export const extendedDeadline = (of: {
+  readonly fromMs: number;
+  readonly startsAtMs: number;
+  readonly hours: number;
+  readonly maxTtlHours: number;
+  readonly nowMs: number;
+}): number => Math.min(Math.max(of.fromMs, of.nowMs) + of.hours * HOUR_MS, of.startsAtMs + of.maxTtlHours * HOUR_MS);
+
 /** `2 d 4 h`, `3 h 20 min`, `45 s`: the two largest units, rounded down; negative reads as `0 s`. */
 export function formatDuration(ms: number): string {
   const seconds = Number.isFinite(ms) ? Math.max(0, Math.floor(ms / 1000)) : 0;

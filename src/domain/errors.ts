@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'forbidden'
   | 'awaiting_approval'
   | 'limit_reached'
+  | 'over_budget'
   | 'worker_busy'
   | 'not_drained'
   | 'changed_meanwhile'

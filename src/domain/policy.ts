@@ -1,4 +1,5 @@
 /** What the configuration decides, as the core sees it. Times in ms unless the name says otherwise. */
+import type { Price } from './money.ts';
 import type { SizeName, WorkerSize } from './worker.ts';
 
 export type Matcher = { readonly source: string; readonly matches: (text: string) => boolean };
@@ -38,6 +39,8 @@ export type WorkerPolicy = {
   readonly joinTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly extraLabels: Readonly<Record<string, string>>;
+  /** Of one hour of each size; without it nothing is known of what they cost. */
+  readonly prices?: ReadonlyMap<SizeName, Price> | undefined;
 };
 
 export type ReaperPolicy = {

@@ -46,6 +46,8 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
   },
   // where the approvers are is written with the notice; the outcome is told to who asked
   approval: (facts) => ({ as: 'edited', to: reach(facts, people([facts.requester])), mention: [] }),
+  // its admins are mentioned by what was written with the notice
+  budget: (facts) => ({ as: 'once', to: reach(facts, people(facts.owners ?? [])), mention: [] }),
   alert: (facts) => ({
     as: 'once',
     to: reach(facts, people([...(facts.owners ?? []), facts.requester])),

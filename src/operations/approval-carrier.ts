@@ -3,6 +3,7 @@
  * died; and only while everything is as it was shown.
  */
 import type { Approval } from '../domain/approval.ts';
+import { budgetsOfRules } from '../domain/budget.ts';
 import { isBurstError } from '../domain/errors.ts';
 import type { BurstError, ErrorCode } from '../domain/errors.ts';
 import { changedOf, digestOf, look, perform } from './approval-facts.ts';
@@ -52,6 +53,7 @@ export function createCarrier(
         by: requester,
         reason,
         idempotencyKey,
+        overBudget: budgetsOfRules(approval.rules),
         ...(where === undefined ? {} : { channelId: where }),
       };
       return await done((await perform(params, request, operations, targets)).operation.id);

@@ -1,5 +1,6 @@
 /** Operations behind a gate. Invariant: what rules may speak of passes the gate before it is done. */
 import type { ApprovalParams } from '../domain/approval.ts';
+import { OverBudget } from '../domain/budget.ts';
 import type { Operations, Request } from './types.ts';
 
 /** @throws AwaitsApproval when it is not to be done now. */
@@ -31,12 +32,21 @@ export function guard(
   },
   pass: Gate,
 ): Operations {
+  /** Another request may have used a budget up since this one passed: people are asked then, too. */
+  const within = async <T>(request: Request, params: ApprovalParams, work: () => Promise<T>): Promise<T> => {
+    await pass(request, params);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof OverBudget && error.approvable) await pass(request, params);
+      throw error;
+    }
+  };
   return {
     ...operations,
     async provision(request) {
       const { count, size = defaults.size, ttlHours = defaults.ttlHours } = request;
-      await pass(request, { action: 'provision', count, size, ttlHours });
-      return operations.provision(request);
+      return within(request, { action: 'provision', count, size, ttlHours }, () => operations.provision(request));
     },
     async drain(request) {
       await pass(request, { action: 'drain', workers: request.workers, admin: request.admin });
@@ -48,8 +58,8 @@ export function guard(
       return operations.destroy(request);
     },
     async extend(request) {
-      await pass(request, { action: 'extend', workers: request.workers, hours: request.hours });
-      return operations.extend(request);
+      const { workers, hours } = request;
+      return within(request, { action: 'extend', workers, hours }, () => operations.extend(request));
     },
     async force(request) {
       const { operationId, worker } = request;

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { AuditOutcome, NewAudit, NewOutbox, Store } from '../ports/store.ts';
 import { workersOf } from './approval-facts.ts';
+import type { Costs } from './costs.ts';
 import type { Operations } from './types.ts';
 
 type Log = {
@@ -22,6 +23,8 @@ export type ApprovalsDeps = {
   /** The clusters by name: their operations (which ask nobody), and their rules. */
   readonly doors: ReadonlyMap<string, ApprovalDoor>;
   readonly defaultChannelId: string | undefined;
+  /** Undefined: nothing is known of what requests cost. */
+  readonly costs?: Pick<Costs, 'costOfRequest' | 'beyond'> | undefined;
   /** There is news for Slack. */
   readonly poke: () => void;
 };

@@ -13,8 +13,10 @@ import {
   rulesFor,
   standingOf,
 } from '../domain/approval.ts';
-import type { Approval, ApprovalParams, Approvers, Decision, Standing } from '../domain/approval.ts';
+import type { Approval, ApprovalParams, ApprovalRule, Approvers, Decision, Standing } from '../domain/approval.ts';
 import type { Groups } from '../domain/access.ts';
+import { OverBudget, excessText, ruleOfBudget } from '../domain/budget.ts';
+import type { Excess } from '../domain/budget.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { actorId, personOf } from '../domain/operation.ts';
 import type { Actor } from '../domain/operation.ts';
@@ -70,8 +72,29 @@ export function createApprovals(deps: ApprovalsDeps) {
   async function rulesOf(question: Question) {
     const { cluster, params, by, channelId } = question;
     const { policy } = doorOf(cluster);
+    const cost = await deps.costs?.costOfRequest({ cluster, params });
     const facts = await factsOf(params, by, { cluster, channelId, nowMs: clock.now() }, store);
-    return params.action === 'cancel' ? [] : rulesFor(policy, facts);
+    const excess = (await deps.costs?.beyond({ cluster, params, by, channelId })) ?? [];
+    const budgets = (policy.budgetRules ?? []).filter(({ name }) =>
+      excess.some(({ budget }) => ruleOfBudget(budget.name) === name),
+    );
+    const rules = params.action === 'cancel' ? [] : [...rulesFor(policy, { ...facts, cost }), ...budgets];
+    return { rules, cost, excess };
+  }
+
+  const whyOf = (rule: ApprovalRule, excess: readonly Excess[]): string => {
+    const over = excess.find(({ budget }) => ruleOfBudget(budget.name) === rule.name);
+    return over === undefined ? ruleText(rule) : `beyond the ${excessText(over)}`;
+  };
+  /** @throws OverBudget (audited) when it goes beyond budgets that nobody may go beyond. */
+  async function refuseBeyond({ cluster, params, by }: Question, excess: readonly Excess[]): Promise<void> {
+    const refused = excess.filter(({ budget }) => budget.beyond === 'refuse');
+    if (refused.length === 0) return;
+    const error = new OverBudget(refused);
+    const { action } = params;
+    const row = { atMs: clock.now(), cluster, actor: by, action, outcome: 'refused', text: error.message } as const;
+    await store.appendAudit([row]);
+    throw error;
   }
 
   /** Puts the request to people. @throws BurstError when it would be refused anyway, or nobody may decide it. */
@@ -80,7 +103,8 @@ export function createApprovals(deps: ApprovalsDeps) {
     const before = await store.approvalByKey(request.idempotencyKey);
     if (before !== undefined) return before;
     const door = doorOf(cluster);
-    const rules = await rulesOf(question);
+    const { rules, cost, excess } = await rulesOf(question);
+    await refuseBeyond(question, excess);
     // permanent workers are the admins' to drain: by a rule of other approvers none are
     const params =
       asked.action === 'drain' && why !== undefined ? { ...asked, admin: asked.admin && rules.length === 0 } : asked;
@@ -97,7 +121,7 @@ export function createApprovals(deps: ApprovalsDeps) {
     const expiresMs =
       rules.length === 0 ? policy.expiresMs : Math.min(...rules.map((rule) => rule.expiresMs ?? policy.expiresMs));
     const remindAtMs = nowMs + expiresMs - door.policy.remindBeforeMs;
-    const words = [...(why === undefined ? [] : [why]), ...rules.map(ruleText)];
+    const words = [...(why === undefined ? [] : [why]), ...rules.map((rule) => whyOf(rule, excess))];
     const approval = {
       id: ids.next(),
       cluster,
@@ -114,6 +138,7 @@ export function createApprovals(deps: ApprovalsDeps) {
         deps.defaultChannelId,
       reason: (request.reason ?? '').slice(0, 500),
       why: words.join('; '),
+      cost: cost === undefined || cost.exact === 0n ? undefined : cost,
       rules:
         rules.length === 0
           ? [ASSISTANT_RULE]
@@ -254,13 +279,15 @@ export function createApprovals(deps: ApprovalsDeps) {
       guard(doorOf(cluster), async (request, params, fingerprints) => {
         const before = await store.approvalByKey(request.idempotencyKey);
         if (before !== undefined) throw awaits(before);
+        // what was begun already counts for the budgets: asked for again, it is the same operation
+        if ((await store.operationByKey(request.idempotencyKey)) !== undefined) return;
         const question: Question = {
           ...requestOnly(request),
           cluster,
           params,
           ...(fingerprints === undefined ? {} : { fingerprints }),
         };
-        if ((await rulesOf(question)).length > 0) throw awaits(await put(question));
+        if ((await rulesOf(question)).rules.length > 0) throw awaits(await put(question));
       }),
     /** Looks after them until it is stopped; what was left from before at once. */
     start(): void {

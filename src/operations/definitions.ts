@@ -3,7 +3,7 @@ import type { Run, RunKind } from '../domain/operation.ts';
 import { stepTitle } from '../domain/steps.ts';
 import { alertOf } from '../engine/index.ts';
 import type { RunDefinition } from '../engine/index.ts';
-import type { NewOutbox, Schedule, ScheduleStatus, WorkerState } from '../ports/store.ts';
+import type { NewOutbox, Schedule, ScheduleStatus, WorkerRecord } from '../ports/store.ts';
 import type { StepDeps } from './deps.ts';
 import { cloneVm, configureVm, reserveId, startVm } from './steps/create-vm.ts';
 import { awaitDetach, cordon, evictPods } from './steps/drain.ts';
@@ -17,9 +17,12 @@ async function scheduleAs(deps: StepDeps, run: Run, status: ScheduleStatus): Pro
   return schedule === undefined ? {} : { schedule: { ...schedule, status } };
 }
 
-async function stateOf(deps: StepDeps, run: Run): Promise<WorkerState | undefined> {
-  return (await deps.store.getWorker(run.cluster, run.workerName))?.state;
-}
+const recordOf = (deps: StepDeps, run: Run): Promise<WorkerRecord | undefined> =>
+  deps.store.getWorker(run.cluster, run.workerName);
+
+/** Its VM has gone, by now at the latest; one that was never seen never was. */
+const vmGone = (record: WorkerRecord | undefined, nowMs: number): { readonly vmGoneMs?: number } =>
+  record?.vmSinceMs === undefined ? {} : { vmGoneMs: record.vmGoneMs ?? nowMs };
 
 function stuckAlert(run: Run): readonly NewOutbox[] {
   const why = run.failure?.message ?? run.progress;
@@ -39,12 +42,15 @@ function addWorker(deps: StepDeps): RunDefinition {
       labelNode(deps),
       awaitReady(deps),
     ],
-    async ended(run, state) {
+    async ended(run, state, nowMs) {
       switch (state) {
         case 'succeeded':
           return { worker: { state: 'active' } };
         case 'undone':
-          return { worker: { state: 'failed' }, ...(await scheduleAs(deps, run, 'done')) };
+          return {
+            worker: { state: 'failed', ...vmGone(await recordOf(deps, run), nowMs) },
+            ...(await scheduleAs(deps, run, 'done')),
+          };
         case 'stuck':
           return { outbox: stuckAlert(run) };
       }
@@ -80,15 +86,19 @@ function removeWorker(deps: StepDeps): RunDefinition {
     ],
     async ended(run, state, nowMs) {
       switch (state) {
-        case 'succeeded':
+        case 'succeeded': {
+          const record = await recordOf(deps, run);
           return {
-            ...((await stateOf(deps, run)) === undefined ? {} : { worker: { state: 'removed', removedAtMs: nowMs } }),
+            ...(record === undefined
+              ? {}
+              : { worker: { state: 'removed', removedAtMs: nowMs, ...vmGone(record, nowMs) } }),
             ...(await scheduleAs(deps, run, 'done')),
           };
+        }
         case 'undone':
           return {
             // a worker that had failed before (its late VM was being swept) does not come to life by this
-            ...((await stateOf(deps, run)) === 'removing'
+            ...((await recordOf(deps, run))?.state === 'removing'
               ? { worker: { state: 'active' }, ...(await scheduleAs(deps, run, 'active')) }
               : {}),
           };

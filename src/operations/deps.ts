@@ -1,5 +1,7 @@
 import type { BurstError } from '../domain/errors.ts';
-import type { DrainPolicy, SafetyPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { CostPolicy } from '../domain/budget.ts';
+import type { Actor } from '../domain/operation.ts';
+import type { DrainPolicy, Role, SafetyPolicy, WorkerPolicy } from '../domain/policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -29,6 +31,10 @@ export type StepDeps = {
   readonly joinToken:
     { readonly kind: 'bootstrap'; readonly ttlMs: number } | { readonly kind: 'static'; readonly token: string };
   readonly renderJoin: RenderJoin;
+  /** What workers cost; undefined: nothing is known of it. */
+  readonly cost?: CostPolicy | undefined;
+  /** The role of who asks for workers; undefined: not known. */
+  readonly roleOf?: (by: Actor) => Promise<Role | undefined>;
   /** This installation's ownership tag, e.g. `burst-x7k2p`. */
   readonly ownerTag: string;
   /** How often a VM provider's task is looked at, ms. */

@@ -6,5 +6,7 @@ export { BURST_TAG } from './deps.ts';
 export type { RenderJoin, StepDeps } from './deps.ts';
 export { createApprovals } from './approvals.ts';
 export type { Approvals, ApprovalsDeps } from './approvals.ts';
+export { createCosts } from './costs.ts';
+export type { Costs, CostPlace, CostsDeps } from './costs.ts';
 export { resolveName } from './names.ts';
 export type { Accepted, DestroyPreview, Fleet, Operations, Request } from './types.ts';

@@ -1,5 +1,6 @@
 /** Provision, drain, destroy and extend as requests. Invariant: what is refused changes nothing. */
 import { BurstError } from '../domain/errors.ts';
+import { extendedDeadline } from '../domain/duration.ts';
 import { deadlineOf, notProvablyBurst, workerType } from '../domain/safety.ts';
 import type { Previews } from './previews.ts';
 import { assertDrainable } from './steps/drain.ts';
@@ -36,6 +37,7 @@ export function createRequests(
             `The TTL must be from ${workers.minTtlHours} to ${workers.maxTtlHours} whole hours.`,
             { hint: 'For example `24h` or `2d`.' },
           );
+        const role = deps.cost === undefined ? undefined : await deps.roleOf?.(request.by);
         const nowMs = clock.now();
         const chosen = Array.from(
           { length: request.count },
@@ -59,6 +61,10 @@ export function createRequests(
             operationId: '',
             createdAtMs: nowMs,
             removedAtMs: undefined,
+            price: deps.cost?.prices.get(size),
+            cpus: workers.sizes.get(size)?.cpus,
+            role,
+            plannedUntilMs: nowMs + ttlHours * HOUR_MS,
           })),
           workers.maxBurstWorkers,
         );
@@ -130,8 +136,9 @@ export function createRequests(
           await ensureRecorded(node);
           const schedule = await store.getSchedule(cluster.name, name);
           const fromMs = schedule?.expiresAtMs ?? deadlineOf(node, deps.safety) ?? clock.now();
-          const capMs = (schedule?.startsAtMs ?? node.createdAtMs) + maxTtlHours * HOUR_MS;
-          const deadlineMs = Math.min(Math.max(fromMs, clock.now()) + request.hours * HOUR_MS, capMs);
+          const startsAtMs = schedule?.startsAtMs ?? node.createdAtMs;
+          const { hours } = request;
+          const deadlineMs = extendedDeadline({ fromMs, startsAtMs, hours, maxTtlHours, nowMs: clock.now() });
           if (deadlineMs <= fromMs)
             throw new BurstError('limit_reached', `${name} has reached its longest life of ${maxTtlHours} h.`, {
               left: 'Its deadline stays.',

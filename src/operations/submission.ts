@@ -86,6 +86,9 @@ export function createSubmission(deps: ServiceDeps) {
       })),
       workers: workers.map((worker) => ({ ...worker, operationId: id })),
       ...(maxBurstWorkers === undefined ? {} : { maxBurstWorkers }),
+      ...(deps.cost !== undefined && (params.kind === 'provision' || params.kind === 'extend')
+        ? { budgets: { policy: deps.cost, allowed: request.overBudget ?? [] } }
+        : {}),
       audit: [
         {
           atMs: nowMs,
@@ -174,6 +177,9 @@ export function createSubmission(deps: ServiceDeps) {
         operationId: node.annotations[NODE_KEYS.operation] ?? 'adopted',
         createdAtMs: node.createdAtMs,
         removedAtMs: undefined,
+        price: deps.cost?.prices.get(node.annotations[NODE_KEYS.size] ?? ''),
+        cpus: deps.workers.sizes.get(node.annotations[NODE_KEYS.size] ?? '')?.cpus,
+        vmSinceMs: node.createdAtMs,
       },
       {
         cluster: cluster.name,

@@ -10,6 +10,8 @@ export type Request = {
   readonly reason?: string;
   /** The same key twice is the same operation (Slack's trigger id, a view's id and hash, …). */
   readonly idempotencyKey: string;
+  /** Budgets that people approved going beyond. */
+  readonly overBudget?: readonly string[];
   /** Everything is checked and nothing is recorded: what is answered is what would be. */
   readonly checkOnly?: true;
 };

@@ -14,7 +14,11 @@ import type {
   RunKind,
 } from '../domain/operation.ts';
 import type { ChainHead } from '../domain/audit-chain.ts';
+import type { BudgetPolicy } from '../domain/budget.ts';
+import type { Lifespan } from '../domain/cost.ts';
 import type { HealthEpisode } from '../domain/health-plan.ts';
+import type { Price } from '../domain/money.ts';
+import type { Role } from '../domain/policy.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -34,6 +38,16 @@ export type WorkerRecord = {
   readonly operationId: string;
   readonly createdAtMs: number;
   readonly removedAtMs: number | undefined;
+  /** The price of its size and its vCPUs when it was recorded: later ones change nothing of what it cost. */
+  readonly price?: Price | undefined;
+  readonly cpus?: number | undefined;
+  /** The role that who asked for it had; undefined: not known. */
+  readonly role?: Role | undefined;
+  /** Its deadline, as far as it is known before a schedule holds it. */
+  readonly plannedUntilMs?: number | undefined;
+  /** When its VM was first seen, and when it was gone. */
+  readonly vmSinceMs?: number | undefined;
+  readonly vmGoneMs?: number | undefined;
 };
 
 export type ScheduleStatus = 'active' | 'expiring' | 'done';
@@ -122,6 +136,21 @@ export type Notice =
       readonly cluster: string;
       readonly approvalId: string;
       readonly tell: 'request' | 'reminder' | 'outcome';
+    }
+  | {
+      /** Admins are warned of a budget that comes to its end. */
+      readonly kind: 'budget';
+      readonly cluster: string;
+      readonly budget: string;
+      readonly month: string;
+      readonly percent: number;
+      readonly spent: string;
+      readonly committed: string;
+      readonly limit: string;
+      readonly beyond: 'refuse' | 'approval';
+      readonly admins: { readonly users: readonly string[]; readonly groups: readonly string[] };
+      /** Slack markup that names them; of our own making. */
+      readonly whom: string;
     };
 export type NewOutbox = {
   readonly key: string;
@@ -147,6 +176,11 @@ export type NewOperation = {
   readonly workers: readonly WorkerRecord[];
   /** Refused with `limit_reached` when workers not yet removed would be more than this; checked in the transaction. */
   readonly maxBurstWorkers?: number;
+  /**
+   * Refused with OverBudget when its workers, or the deadlines that it asks for, go beyond one of these budgets; checked in the
+   * transaction. `allowed`: budgets that people approved going beyond.
+   */
+  readonly budgets?: { readonly policy: BudgetPolicy; readonly allowed: readonly string[] };
   readonly audit: readonly NewAudit[];
   readonly outbox: readonly NewOutbox[];
 };
@@ -162,7 +196,9 @@ export type RunWrite = {
   readonly event: { readonly atMs: number; readonly type: string; readonly text: string };
   readonly audit?: readonly NewAudit[];
   readonly outbox?: readonly NewOutbox[];
-  readonly worker?: Partial<Pick<WorkerRecord, 'state' | 'vmId' | 'vmHost' | 'nodeUid' | 'removedAtMs'>>;
+  readonly worker?: Partial<
+    Pick<WorkerRecord, 'state' | 'vmId' | 'vmHost' | 'nodeUid' | 'removedAtMs' | 'vmSinceMs' | 'vmGoneMs'>
+  >;
   readonly schedule?: Schedule;
   /** The operation's state is derived again in the same transaction when a run ends; this is its end time. */
   readonly nowMs: number;
@@ -257,6 +293,8 @@ export interface Store {
   }): Promise<readonly WorkerRecord[]>;
   /** Takes up a worker found in the cluster that the database does not know (a lost database); existing rows are left. */
   adoptWorker(worker: WorkerRecord, schedule: Schedule, audit: NewAudit): Promise<boolean>;
+  /** Workers as they cost: those that are not over, and those whose VM was gone after `sinceMs`. */
+  listLifespans(filter: { readonly cluster?: string; readonly sinceMs: number }): Promise<readonly Lifespan[]>;
   setWorkerState(cluster: string, name: string, state: WorkerState, nowMs: number): Promise<void>;
 
   getSchedule(cluster: string, workerName: string): Promise<Schedule | undefined>;
@@ -291,6 +329,8 @@ export interface Store {
   /** Writes the episode with its notice and audit row, if given, in one transaction. */
   saveEpisode(episode: HealthEpisode, notice?: NewOutbox, audit?: NewAudit): Promise<void>;
 
+  /** Writes a notice unless one was written under this key before, in one transaction. @returns whether it was. */
+  tellOnce(key: string, by: Actor, nowMs: number, notice: NewOutbox, audit: NewAudit): Promise<boolean>;
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;
   enqueue(row: NewOutbox): Promise<void>;

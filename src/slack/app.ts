@@ -6,7 +6,7 @@ import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
-import type { Approvals } from '../operations/index.ts';
+import type { Approvals, Costs } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -57,6 +57,8 @@ export type SlackAppOptions = ClusterDoor & {
   readonly apiUrl?: string;
   readonly store: Store & InboxStore;
   readonly approvals?: Approvals;
+  /** Undefined: nothing is said of cost. */
+  readonly costs?: Costs;
   /** User groups of the approval rules, which `check` looks for. */
   readonly approverGroups?: readonly string[];
   readonly defaultChannelId?: string | undefined;
@@ -86,11 +88,12 @@ const words = (error: unknown): string => platformError(error) ?? messageOf(erro
 
 /** What serves the requests for each cluster. */
 function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
-  const { store, approvals, clock, ids, log, defaultChannelId } = options;
+  const { store, approvals, costs, clock, ids, log, defaultChannelId } = options;
   const doors = [options, ...(options.others ?? [])];
   const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
     const gate = createGate({ clients, access, operations, store, clock, log, cluster });
-    return { cluster, clients, operations, approvals, store, access, workers, gate, clock, ids, log, defaultChannelId };
+    const own = { cluster, clients, operations, approvals, costs, store, access, workers, gate };
+    return { ...own, clock, ids, log, defaultChannelId };
   });
   const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
     defaultIn.map((id) => [id, cluster] as const),
@@ -193,6 +196,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
       connected = false;
     },
     poke: () => delivery.poke(),
+    roleOf: async (cluster, userId) => clusters.all.find((each) => each.cluster === cluster)?.gate.roleOf(userId),
     async health() {
       const trouble = delivery.trouble();
       if (!connected) return { ok: false, text: 'not connected to Slack' };

@@ -1,7 +1,7 @@
 /** What a command or a click is to the code that serves it. */
 import type { View } from '@slack/types';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
-import type { Approvals } from '../operations/index.ts';
+import type { Approvals, Costs } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -23,6 +23,7 @@ export type Services = {
   readonly clients: Clients;
   readonly operations: Operations;
   readonly approvals: Approvals | undefined;
+  readonly costs?: Costs | undefined;
   readonly store: Store;
   readonly access: AccessPolicy;
   readonly workers: WorkerPolicy;

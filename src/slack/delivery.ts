@@ -17,6 +17,7 @@ import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { approvalMessage, outcomeMessage, reminderMessage } from './blocks/approvals.ts';
 import { alertMessage, healthMessage, warningMessage } from './blocks/notices.ts';
+import { budgetMessage } from './blocks/cost.ts';
 import { operationMessage } from './blocks/operation.ts';
 import { threadMessage } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
@@ -243,6 +244,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       case 'approval':
         await deliverApproval(row, notice);
         return true;
+      case 'budget': {
+        const owners = notice.admins.users.map((userId): Actor => ({ kind: 'slack', userId }));
+        const { channelId } = row;
+        const { to } = tellingOf(notice, { channelId, defaultChannelId: options.defaultChannelId, owners });
+        await say(row.key, budgetMessage(notice), digestOf(notice), { to });
+        return true;
+      }
       case 'alert': {
         const operation = notice.operationId === undefined ? undefined : await store.getOperation(notice.operationId);
         const { to } = await telling(row, operation);
@@ -321,6 +329,7 @@ function namesOf(notice: Notice): readonly string[] {
     case 'health':
       return [notice.workerName];
     case 'approval':
+    case 'budget':
       return [];
     case 'alert':
       return notice.workerName === undefined ? [] : [notice.workerName];

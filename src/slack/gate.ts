@@ -33,6 +33,8 @@ export interface Gate {
   requireWorkers(who: Who, workers: readonly string[], action: string): Promise<Role>;
   /** Of these user groups, those that the person is in; a look-up that fails leaves it unknown. */
   lookUp(userId: string, groups: readonly string[]): Promise<Groups>;
+  /** The person's role; undefined when it is none, or not established for certain. */
+  roleOf(userId: string): Promise<Role | undefined>;
   /** @throws AccessRefused when commands are not allowed in this channel. */
   requireChannel(who: Who, action: string): Promise<void>;
 }
@@ -154,6 +156,12 @@ export function createGate(options: GateOptions): Gate {
     async lookUp(userId, groups) {
       const { memberOf, why } = await lookedUp(userId, groups);
       return why === undefined ? { known: true, memberOf } : { known: false, why };
+    },
+    async roleOf(userId) {
+      const { memberOf, why } = await lookedUp(userId, groupsThatGrant(access, 'viewer'));
+      const answer = roleAnswer(access, userId, { known: true, memberOf }, 'viewer');
+      // a group that could not be looked up might give a higher one
+      return answer.ok && (why === undefined || answer.role === 'admin') ? answer.role : undefined;
     },
     async requireChannel(who, action) {
       if (channelAllowed(access, who.channelId)) return;

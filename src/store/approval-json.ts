@@ -1,6 +1,7 @@
 /** The JSON columns of approvals. */
 import { z } from 'zod';
 import type { ApprovalParams, ApprovalPreview, AskedRule } from '../domain/approval.ts';
+import type { Money } from '../domain/money.ts';
 
 const text = z.string();
 const list = z.array(text);
@@ -22,6 +23,12 @@ export const approvalParamsSchema: z.ZodType<ApprovalParams> = z.discriminatedUn
 export const askedRulesSchema: z.ZodType<readonly AskedRule[]> = z.array(
   z.object({ name: text, needed: z.number(), self: z.boolean() }),
 );
+
+/** An amount: a JSON number would not hold it exactly. */
+export const moneySchema: z.ZodType<Money> = z
+  .object({ currency: text, exact: z.string().regex(/^\d+$/) })
+  .transform(({ currency, exact }) => ({ currency, exact: BigInt(exact) }));
+export const moneyJson = ({ currency, exact }: Money): string => JSON.stringify({ currency, exact: String(exact) });
 
 export const targetsSchema: z.ZodType<Readonly<Record<string, string>>> = z.record(text, text);
 

@@ -5,7 +5,14 @@ import { actorId } from '../domain/operation.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { ApprovalStore, Decided, NewApproval } from '../ports/approvals.ts';
 import type { NewAudit, NewOutbox } from '../ports/store.ts';
-import { approvalParamsSchema, approvalPreviewsSchema, askedRulesSchema, targetsSchema } from './approval-json.ts';
+import {
+  approvalParamsSchema,
+  approvalPreviewsSchema,
+  askedRulesSchema,
+  moneyJson,
+  moneySchema,
+  targetsSchema,
+} from './approval-json.ts';
 import { appendAudit } from './audit.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
@@ -29,6 +36,7 @@ function toApproval(row: ApprovalsTable, decisions: readonly Decision[]): Approv
     askIn: row.ask_in ?? undefined,
     reason: row.reason,
     why: row.why,
+    cost: row.cost === null ? undefined : readJson(moneySchema, row.cost, where('cost')),
     rules: readJson(askedRulesSchema, row.rules, where('rules')),
     idempotencyKey: row.idempotency_key,
     createdAtMs: row.created_at_ms,
@@ -120,6 +128,7 @@ export function createApproval(
     ended_by: null,
     note: '',
     operation_id: null,
+    cost: approval.cost === undefined ? null : moneyJson(approval.cost),
   };
   writer.run(build.insertInto('approvals').values(row));
   appendAudit(writer, audit);

@@ -85,6 +85,19 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
     approvalId: text,
     tell: z.enum(['request', 'reminder', 'outcome']),
   }),
+  z.object({
+    kind: z.literal('budget'),
+    cluster: text,
+    budget: text,
+    month: text,
+    percent: number,
+    spent: text,
+    committed: text,
+    limit: text,
+    beyond: z.enum(['refuse', 'approval']),
+    admins: z.object({ users: z.array(text), groups: z.array(text) }),
+    whom: text,
+  }),
 ]);
 
 export const stepsSchema = z.array(text);

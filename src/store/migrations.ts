@@ -380,6 +380,24 @@ create trigger audit_is_never_replaced before insert on audit
   begin select raise(abort, 'audit rows are only ever added'); end;
 `;
 
+/**
+ * What a worker costs is decided when it is recorded. Of workers from before, the price is not known, and a VM was there from
+ * the request to the removal.
+ */
+const costs = `
+alter table workers add column price_micros integer;
+alter table workers add column currency text;
+alter table workers add column cpus integer;
+alter table workers add column role text;
+alter table workers add column planned_until_ms integer;
+alter table workers add column vm_since_ms integer;
+alter table workers add column vm_gone_ms integer;
+update workers set vm_since_ms = created_at_ms where vm_id is not null and state in ('active', 'removing', 'removed');
+update workers set vm_gone_ms = removed_at_ms where vm_since_ms is not null and state = 'removed';
+create index workers_by_vm_gone on workers (vm_gone_ms);
+alter table approvals add column cost text;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -390,4 +408,5 @@ export const migrations: readonly Migration[] = [
   { name: 'approvals', sql: approvals },
   { name: 'requests that were acknowledged', sql: inbox },
   { name: 'chain of audit rows', sql: auditChain, move: chainRows, after: auditTriggers },
+  { name: 'what workers cost', sql: costs },
 ];

@@ -2,11 +2,14 @@
  * Operations. Invariant: an operation's state is what its runs make of it, written in the transaction that changed
  * them; one idempotency key is one operation.
  */
+import { OverBudget, excessOf } from '../domain/budget.ts';
+import { monthOf } from '../domain/calendar.ts';
 import { BurstError } from '../domain/errors.ts';
 import { actorId, isLive, operationState } from '../domain/operation.ts';
 import type { Actor, Operation, Run, RunData } from '../domain/operation.ts';
 import type { NewAudit, NewOperation, OperationFilter, Store } from '../ports/store.ts';
 import { appendAudit } from './audit.ts';
+import { listLifespans, newLifespan } from './costs.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
 import { enqueue } from './outbox.ts';
@@ -40,6 +43,7 @@ export function createOperation(
   refuseBusy(writer, operation);
   refuseUsedNames(writer, operation);
   refuseTooMany(writer, operation);
+  refuseOverBudget(writer, operation);
 
   const state = operation.runs.length === 0 ? operationState([], false) : 'running';
   const row = {
@@ -114,6 +118,22 @@ function refuseTooMany(reader: Reader, operation: NewOperation): void {
       hint: have < max ? `Ask for ${max - have} or fewer.` : 'Destroy one that is no longer needed first.',
     },
   );
+}
+
+/** Budgets that the operation's workers, or the deadlines that it asks for, go beyond and that nobody has approved. */
+function refuseOverBudget(reader: Reader, { budgets, ...operation }: NewOperation): void {
+  if (budgets === undefined || budgets.policy.budgets.length === 0) return;
+  const nowMs = operation.createdAtMs;
+  const spans = listLifespans(reader, { sinceMs: monthOf(nowMs, budgets.policy.timezone).fromMs });
+  const asked = new Map(operation.runs.map(({ workerName, data }) => [workerName, data.deadlineMs]));
+  const extended = spans.flatMap((span) => {
+    const untilMs = span.cluster === operation.cluster ? asked.get(span.worker) : undefined;
+    return untilMs === undefined ? [] : [{ ...span, untilMs: Math.max(untilMs, span.untilMs ?? untilMs) }];
+  });
+  const changed = [...operation.workers.map((worker) => newLifespan(worker)), ...extended];
+  const excess = excessOf(budgets.policy, spans, changed, nowMs);
+  const refused = excess.filter(({ budget }) => !budgets.allowed.includes(budget.name));
+  if (refused.length > 0) throw new OverBudget(refused);
 }
 
 /** Derives the operation's state from its runs and writes it, with the end time, when it changed. */

@@ -83,6 +83,15 @@ export function toWorker(row: Selectable<WorkersTable>): WorkerRecord {
     operationId: row.operation_id,
     createdAtMs: row.created_at_ms,
     removedAtMs: orUndefined(row.removed_at_ms),
+    price:
+      row.price_micros === null || row.currency === null
+        ? undefined
+        : { currency: row.currency, micros: row.price_micros },
+    cpus: orUndefined(row.cpus),
+    role: orUndefined(row.role),
+    plannedUntilMs: orUndefined(row.planned_until_ms),
+    vmSinceMs: orUndefined(row.vm_since_ms),
+    vmGoneMs: orUndefined(row.vm_gone_ms),
   };
 }
 
@@ -101,6 +110,13 @@ export function fromWorker(worker: WorkerRecord): Insertable<WorkersTable> {
     operation_id: worker.operationId,
     created_at_ms: worker.createdAtMs,
     removed_at_ms: orNull(worker.removedAtMs),
+    price_micros: orNull(worker.price?.micros),
+    currency: orNull(worker.price?.currency),
+    cpus: orNull(worker.cpus),
+    role: orNull(worker.role),
+    planned_until_ms: orNull(worker.plannedUntilMs),
+    vm_since_ms: orNull(worker.vmSinceMs),
+    vm_gone_ms: orNull(worker.vmGoneMs),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Generated } from 'kysely';
 import type { OperationKind, OperationState, RunKind, RunState } from '../domain/operation.ts';
 import type { ApprovalState } from '../domain/approval.ts';
+import type { Role } from '../domain/policy.ts';
 import type { AuditOutcome, Notice, ScheduleStatus, WorkerState } from '../ports/store.ts';
 
 export type WorkersTable = {
@@ -18,6 +19,13 @@ export type WorkersTable = {
   operation_id: string;
   created_at_ms: number;
   removed_at_ms: number | null;
+  price_micros: number | null;
+  currency: string | null;
+  cpus: number | null;
+  role: Role | null;
+  planned_until_ms: number | null;
+  vm_since_ms: number | null;
+  vm_gone_ms: number | null;
 };
 
 export type OperationsTable = {
@@ -163,6 +171,7 @@ export type ApprovalsTable = {
   ended_by: string | null;
   note: string;
   operation_id: string | null;
+  cost: string | null;
 };
 
 export type ApprovalDecisionsTable = {

@@ -8,6 +8,7 @@ import { BurstError } from '../domain/errors.ts';
 import type { Run } from '../domain/operation.ts';
 import * as approvals from './approvals.ts';
 import * as audit from './audit.ts';
+import * as costs from './costs.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
 import * as health from './health.ts';
@@ -111,6 +112,7 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
 
     getWorker: async (cluster, name) => read((reader) => workers.getWorker(reader, cluster, name)),
     listWorkers: async (filter) => read((reader) => workers.listWorkers(reader, filter)),
+    listLifespans: async (filter) => read((reader) => costs.listLifespans(reader, filter)),
     adoptWorker: (worker, schedule, row) =>
       write((writer) => {
         const adopted = workers.adoptWorker(writer, worker, schedule);
@@ -179,6 +181,13 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
         : [],
     forgetRequests: (beforeMs, keep) => write((writer) => inbox.forgetRequests(writer, beforeMs, keep)),
 
+    tellOnce: (key, by, nowMs, notice, row) =>
+      write((writer) => {
+        if (audit.claimAction(writer, key, by, nowMs) !== undefined) return false;
+        outbox.enqueue(writer, [notice], nowMs);
+        audit.appendAudit(writer, [row]);
+        return true;
+      }),
     enqueue: (row) => write((writer) => outbox.enqueue(writer, [row], clock.now())),
     dueOutbox: async (nowMs, limit, claim) =>
       read((reader) => outbox.hasDue(reader, nowMs))

@@ -55,6 +55,8 @@ export function updateWorker(
         ...('vmHost' in patch ? { vm_host: patch.vmHost ?? null } : {}),
         ...('nodeUid' in patch ? { node_uid: patch.nodeUid ?? null } : {}),
         ...('removedAtMs' in patch ? { removed_at_ms: patch.removedAtMs ?? null } : {}),
+        ...('vmSinceMs' in patch ? { vm_since_ms: patch.vmSinceMs ?? null } : {}),
+        ...('vmGoneMs' in patch ? { vm_gone_ms: patch.vmGoneMs ?? null } : {}),
         name,
       })
       .where('cluster', '=', cluster)

@@ -148,7 +148,7 @@ export function cloneVm(deps: StepDeps, reserve = idReserver(deps)): Step {
           kind: 'done',
           text: `VM ${vm.id} cloned`,
           data: vm.host === undefined ? {} : { vmHost: vm.host },
-          worker: vm.host === undefined ? {} : { vmHost: vm.host },
+          worker: { vmSinceMs: deps.clock.now(), ...(vm.host === undefined ? {} : { vmHost: vm.host }) },
         };
       }
       if (task.kind === 'ok' && context.data.cloneRequested === true)

@@ -99,7 +99,14 @@ export function deleteVm(deps: StepDeps): Step {
     timeoutMs: 60 * 60_000,
     async run(context): Promise<StepResult> {
       if (context.data.vmGone !== true) await proveRemovable(deps, context);
-      return removeVm(deps, context, { unlessOurs: 'refuse', allowUntagged: context.data.lateClone === true });
+      const looked = await removeVm(deps, context, {
+        unlessOurs: 'refuse',
+        allowUntagged: context.data.lateClone === true,
+      });
+      if (looked.kind !== 'done') return looked;
+      const record = await deps.store.getWorker(context.run.cluster, context.run.workerName);
+      // what it cost ends here, whenever the rest of the removal does
+      return record?.vmSinceMs === undefined ? looked : { ...looked, worker: { vmGoneMs: deps.clock.now() } };
     },
     undo: { none: 'a deleted VM does not come back' },
   };

@@ -6,6 +6,7 @@ import {
   type Config,
   accessPolicy,
   approvalPolicy,
+  costPolicy,
   drainPolicy,
   enginePolicy,
   healthPolicy,
@@ -57,6 +58,8 @@ const optional = ({ env, files, base }: Partial<Pick<Case, 'env' | 'files' | 'ba
 const proxmox = (config: Config) => config.mcpServers.proxmox;
 const NONE = Symbol('refused');
 const TOKENS = '\n  tokens: [{name: a, token_env: A_TOKEN}]';
+const ALL_PRICES = '{small: 0.0125, medium: 0.1, large: 0.2, xlarge: 1}';
+const PRICES = `  prices: ${ALL_PRICES}\n`;
 const MCP_TOKEN = { env: { ...ENV, A_TOKEN: '0123456789abcdef' } };
 
 const CASES: readonly [string, Case][] = [
@@ -258,6 +261,44 @@ const CASES: readonly [string, Case][] = [
     key(`slack.roles.${role}.groups`, '[ops]', (c) => accessPolicy(c).roles[role].groups, [], ['ops']),
   ]),
   key('slack.api_url', 'http://127.0.0.1:1/api/', (c) => c.slack.apiUrl, undefined, 'http://127.0.0.1:1/api/'),
+  key('cost.currency', 'EUR', (c) => costPolicy(c)?.budgets[0]?.limit.currency ?? c.cost.currency, 'USD', 'EUR', {
+    yaml: `${PRICES}  budgets: [{name: a, monthly: 1}]\n`,
+  }),
+  key('cost.prices', ALL_PRICES, (c) => workerPolicy(c).prices?.get('small'), undefined, {
+    currency: 'USD',
+    micros: 12_500,
+  }),
+  key('cost.timezone', 'Europe/Berlin', (c) => costPolicy(c)?.timezone ?? c.cost.timezone, 'UTC', 'Europe/Berlin', {
+    yaml: PRICES,
+  }),
+  key(
+    'cost.budgets',
+    '[{name: team, monthly: 12.5, beyond: approval, warn_percent: 90, roles: [operator], channels: [C01A], clusters: [main], approvers: {groups: [g]}, needed: 2, self: true}]',
+    (c) => [costPolicy(c)?.budgets, approvalPolicy(c).budgetRules],
+    [undefined, []],
+    [
+      [
+        {
+          name: 'team',
+          limit: { currency: 'USD', exact: 45_000_000_000_000n },
+          beyond: 'approval',
+          warnPercent: 90,
+          roles: ['operator'],
+          channels: ['C01A'],
+          clusters: ['main'],
+        },
+      ],
+      [
+        expect.objectContaining({
+          name: 'budget:team',
+          approvers: { users: [], groups: ['g'] },
+          needed: 2,
+          self: true,
+        }),
+      ],
+    ],
+    { yaml: PRICES },
+  ),
   key('database.path', '/d/b.sqlite', (c) => c.database.path, 'data/burst.sqlite', '/d/b.sqlite'),
   key('logging.level', 'debug', (c) => c.logging.level, 'info', 'debug'),
   key('approvals.channel', 'C0123', (c) => approvalPolicy(c).channelId, undefined, 'C0123'),
@@ -266,7 +307,7 @@ const CASES: readonly [string, Case][] = [
   key('approvals.timezone', 'Europe/Berlin', (c) => approvalPolicy(c).timezone, 'UTC', 'Europe/Berlin'),
   key(
     'approvals.rules',
-    '[{name: a, actions: [force], more_than: 1, longer_than_hours: 2, sizes: [small], others: true, channels: [C01A], clusters: [main], between: "18:00-08:30", days: [sat], approvers: {groups: [g]}, needed: 2, self: true, channel: C02A, expires_minutes: 5}]',
+    '[{name: a, actions: [force], more_than: 1, longer_than_hours: 2, cost_over: 2.5, sizes: [small], others: true, channels: [C01A], clusters: [main], between: "18:00-08:30", days: [sat], approvers: {groups: [g]}, needed: 2, self: true, channel: C02A, expires_minutes: 5}]',
     (c) => approvalPolicy(c).rules,
     [],
     [
@@ -275,7 +316,7 @@ const CASES: readonly [string, Case][] = [
         actions: ['force'],
         moreThan: 1,
         longerThanHours: 2,
-        costAbove: undefined,
+        costAbove: { currency: 'USD', exact: 9_000_000_000_000n },
         sizes: ['small'],
         others: true,
         channels: ['C01A'],
@@ -289,6 +330,7 @@ const CASES: readonly [string, Case][] = [
         expiresMs: 300_000,
       },
     ],
+    { base: `cost:\n${PRICES}` },
   ),
   key('mcp.enabled', `true${TOKENS}`, (c) => c.mcp.enabled, false, true, MCP_TOKEN),
   key('mcp.host', '0.0.0.0', (c) => c.mcp.host, '127.0.0.1', '0.0.0.0'),

@@ -1,3 +1,4 @@
+import { microsOf, moneyOf } from '../../../src/domain/money.ts';
 import { describe, expect, test } from 'vitest';
 import {
   ASSISTANT_RULE,
@@ -50,6 +51,7 @@ const facts: ApprovalFacts = {
   others: false,
   nowMs: NOON,
 };
+const usd = (amount: number) => moneyOf('USD', microsOf(amount) ?? NaN);
 const at = (hour: number, minute = 0): Partial<ApprovalFacts> => ({ nowMs: Date.UTC(2026, 0, 7, hour, minute) });
 const night = { between: { from: 18 * 60, to: 8 * 60 } };
 const day = { between: { from: 8 * 60, to: 18 * 60 } };
@@ -77,9 +79,11 @@ describe('which rules match', () => {
     ['no channel is each', { channels: ['C2'] }, { channelId: undefined }, true],
     ['its cluster', { clusters: ['main'] }, {}, true],
     ['another cluster', { clusters: ['west'] }, {}, false],
-    ['cost within', { costAbove: 10 }, { cost: 10 }, false],
-    ['cost above', { costAbove: 10 }, { cost: 10.01 }, true],
-    ['a cost that is not known', { costAbove: 10 }, {}, true],
+    ['cost within', { costAbove: usd(10) }, { cost: usd(10) }, false],
+    ['cost above', { costAbove: usd(10) }, { cost: usd(10.01) }, true],
+    ['no cost at all', { costAbove: usd(0) }, { cost: usd(0) }, false],
+    ['another currency', { costAbove: usd(10) }, { cost: { ...usd(1), currency: 'EUR' } }, true],
+    ['a cost that is not known', { costAbove: usd(10) }, {}, true],
     ['noon is no night', night, {}, false],
     ['the night begins', night, at(18), true],
     ['after midnight', night, at(0, 1), true],
