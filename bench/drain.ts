@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { wakeOnChange } from '../src/member.ts';
+import { NO_PLACEMENT } from '../src/domain/placement.ts';
 import { createEngine } from '../src/engine/index.ts';
 import type { Engine } from '../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../src/operations/index.ts';
@@ -156,6 +157,8 @@ async function product(plane: ControlPlane): Promise<{ operations: Operations; s
       readyTimeoutMs: 60_000,
       extraLabels: {},
     },
+    placement: NO_PLACEMENT,
+    sharedWith: ['main'],
     joinToken: { kind: 'bootstrap', ttlMs: 3_600_000 },
     renderJoin: () => ({ userData: '', joinCommand: '' }),
     ownerTag: 'burst-bench',

@@ -1,8 +1,9 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
 import { readFileSync } from 'node:fs';
-import { safetyPolicy } from './config/index.ts';
+import { placementPolicy, safetyPolicy } from './config/index.ts';
 import type { ClusterConfig } from './config/index.ts';
 import { messageOf } from './domain/errors.ts';
+import { freeMemory } from './domain/placement.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
 import type { SecondLock } from './ports/cluster.ts';
@@ -105,13 +106,29 @@ const vmServer = ({ vms, config }: ClusterParts): Promise<readonly Check[]> =>
     async () => {
       const health = { name: 'vm server', ...(await vms.health()) };
       if (!health.ok) return [health];
-      const { template } = config.mcpServers.proxmox.settings;
+      const placement = placementPolicy(config);
+      const template = placement.base.templates[0] ?? config.mcpServers.proxmox.settings['template'];
       const id = typeof template === 'string' || typeof template === 'number' ? String(template) : undefined;
       const name = 'vm server: read-only calls';
-      return [health, ...(await part(name, async () => [{ name, ok: true, text: await dryRun(vms, id) }]))];
+      const readable = await part(name, async () => [{ name, ok: true, text: await dryRun(vms, id) }]);
+      if (placement.target === 'template') return [health, ...readable];
+      const hosts = 'vm server: hosts';
+      return [health, ...readable, ...(await part(hosts, async () => [{ name: hosts, ...(await hostsOf(vms)) }]))];
     },
     () => vms.close(),
   );
+
+/** What placement has to choose from. */
+async function hostsOf(vms: ClusterParts['vms']): Promise<Pick<Check, 'ok' | 'text'>> {
+  const { hosts, vms: rows } = await vms.capacity();
+  if (hosts === undefined) return { ok: true, text: 'the server cannot list them: no room is looked for' };
+  const words = hosts.map((host) => {
+    const free = freeMemory(host, { vms: rows, promised: [] });
+    const memory = free === undefined ? 'memory not known' : `${Math.round(free / 1024)} GiB of memory free`;
+    return `${host.name} (${host.online ? memory : 'offline'})`;
+  });
+  return { ok: hosts.some(({ online }) => online), text: words.join(', ') };
+}
 
 const talosProfile = () =>
   readMachineProfile('talos-mcp-server', () =>

@@ -13,7 +13,7 @@ import { startApp } from './app.ts';
 import { exportAudit, momentOf, verifyAudit } from './audit.ts';
 import type { App } from './app.ts';
 import { checkApp } from './check.ts';
-import { ConfigError, loadConfig } from './config/index.ts';
+import { ConfigError, loadConfig, placementPolicy } from './config/index.ts';
 import type { Config } from './config/index.ts';
 import { createLogger } from './observability/index.ts';
 import { makeProvider } from './parts.ts';
@@ -75,7 +75,8 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
     ...(clusters > 1
       ? severalClusters(world.clusters, folder)
       : { kubernetes: { name: 'sandbox', in_cluster: false } }),
-    mcp_servers: { proxmox: { endpoint: world.proxmox.mcpUrl, settings: { node: 'pve1', template: 9000 } } },
+    mcp_servers: { proxmox: { endpoint: world.proxmox.mcpUrl } },
+    placement: { target: 'most_free_memory', templates: [9000], templates_shared: true, memory_reserve_gb: 2 },
     slack: {
       bot_token: world.slack.botToken,
       app_token: world.slack.appToken,
@@ -165,6 +166,7 @@ async function tryOne(name: string, options: { config?: string; cluster?: string
         memoryMiB: size[1].memoryGb * 1024,
         diskGiB: size[1].diskGb,
       },
+      placement: placementPolicy(config),
       print: out,
       signal: stop.signal,
       pollMs: 500,

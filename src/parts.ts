@@ -6,6 +6,7 @@ import {
   costPolicy,
   drainPolicy,
   joinTemplates,
+  placementPolicy,
   renderJoin,
   safetyPolicy,
   workerPolicy,
@@ -25,8 +26,8 @@ import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
-import { createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
-import type { Traced } from './vm/index.ts';
+import { cannotPlace, createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
+import type { Profile, Traced } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
@@ -124,6 +125,7 @@ export function makeProvider(
         `${config.join.method} needs: its VMs would never become nodes. Let the template join by itself and set ` +
         `join.method to none, or use a profile that hands it over (ry-ops-proxmox).`,
     );
+  assertPlaceable(config, profile);
   const bearer = proxmox.bearerToken === undefined ? {} : { Authorization: `Bearer ${proxmox.bearerToken}` };
   if (proxmox.endpoint === undefined && proxmox.command === undefined)
     throw new BurstError('invalid_input', 'mcp_servers.proxmox has neither an endpoint nor a command.');
@@ -154,10 +156,44 @@ export function makeProvider(
   });
 }
 
+/** @throws BurstError `invalid_input` when `placement` wants what the profile has no way to ask for. */
+function assertPlaceable(config: ClusterConfig, profile: Profile): void {
+  const { target, base, sizes } = placementPolicy(config);
+  const name = `mcp_servers.proxmox.profile ${config.mcpServers.proxmox.profile}`;
+  const refuse = (what: string, instead: string): never => {
+    throw new BurstError('invalid_input', `${name} ${what}: ${instead}.`);
+  };
+  const all = [base, ...sizes.values()];
+  if (profile.steps.hosts === undefined) {
+    if (target === 'most_free_memory')
+      refuse(
+        'cannot say how much memory the hosts have free (it has no step "hosts"), which placement.target most_free_memory needs',
+        'use round_robin or fixed with placement.hosts',
+      );
+    if (target === 'round_robin' && all.some(({ hosts }) => hosts.length === 0))
+      refuse('cannot list the hosts (it has no step "hosts")', 'name them in placement.hosts');
+  }
+  const wanted = (['template', 'storage', 'pool', 'bridge', 'vlan'] as const).filter((key) =>
+    all.some((rules) => (key === 'template' ? rules.templates.length > 0 : rules[key] !== undefined)),
+  );
+  const lacking = cannotPlace(profile, target === 'template' ? wanted : ['host', ...wanted]);
+  const words = { host: `target ${target}`, template: 'templates', templateHost: 'templates' } as const;
+  const keys = lacking.map((key) => `placement.${key in words ? words[key as keyof typeof words] : key}`);
+  if (keys.length > 0)
+    refuse(`has no way to do what ${keys.join(' and ')} asks for`, 'take it away, or use a profile that can');
+}
+
+/** What makes two clusters' VM servers one. */
+const serverOf = ({ mcpServers: { proxmox } }: ClusterConfig): string =>
+  JSON.stringify([
+    proxmox.endpoint,
+    proxmox.endpoint === undefined ? [proxmox.command, proxmox.args, proxmox.env] : [],
+  ]);
+
 /** What the steps of one cluster work with. */
 export function stepDeps(
   { config, cluster, vms }: ClusterParts,
-  { clock, ids }: Pick<Parts, 'clock' | 'ids'>,
+  { clock, ids, config: whole }: Pick<Parts, 'clock' | 'ids' | 'config'>,
   store: Store,
   installationId: string,
 ): StepDeps {
@@ -177,6 +213,10 @@ export function stepDeps(
     safety: safetyPolicy(config),
     workers: workerPolicy(config),
     cost: costPolicy(config),
+    placement: placementPolicy(config),
+    sharedWith: whole.clusters
+      .filter((other) => serverOf(other) === serverOf(config))
+      .map(({ kubernetes }) => kubernetes.name),
     joinToken:
       join.method === 'kubeadm'
         ? { kind: 'bootstrap', ttlMs: join.tokenTtlMinutes * 60_000 }

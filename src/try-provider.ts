@@ -3,6 +3,8 @@
  * asked for (its id, its unique name) is ever changed or deleted; it is removed however the run ends, or what is left is said.
  */
 import { BurstError, isBurstError } from './domain/errors.ts';
+import { decides, placeAll, refusedInWords } from './domain/placement.ts';
+import type { Place, PlacementPolicy } from './domain/placement.ts';
 import type { Clock } from './ports/clock.ts';
 import type { TaskHandle, VmFacts, VmProvider, VmSpec } from './ports/vm-provider.ts';
 
@@ -12,6 +14,7 @@ export type TryOptions = {
   /** A DNS-1123 name that no other VM has. */
   readonly name: string;
   readonly size: VmSpec['size'];
+  readonly placement: PlacementPolicy;
   readonly print: (line: string) => void;
   /** Aborted: the VM is removed at once. */
   readonly signal: AbortSignal;
@@ -67,12 +70,26 @@ export async function tryProvider(options: TryOptions): Promise<boolean> {
     });
   };
 
+  /** @throws `limit_reached` when no host has room. */
+  async function chosen(): Promise<Place | undefined> {
+    const { size, placement } = options;
+    if (!decides(placement)) return undefined;
+    const scene = { ...(await vms.capacity(signal)), promised: [], placedBefore: 0 };
+    const demand = { size: size.name, memoryMiB: size.memoryMiB, diskGiB: size.diskGiB };
+    const placing = placeAll([demand], placement, scene);
+    if (placing.kind === 'placed') return placing.places[0];
+    throw new BurstError('limit_reached', `There is no room: ${refusedInWords(placing.refused)}.`);
+  }
+
   async function life(): Promise<void> {
     const health = await vms.health(signal);
     print(`# ${health.text}`);
     if (!health.ok) throw new BurstError('provider_failed', 'The server does not fit the profile.');
     id = await vms.freeId(new Set(), signal);
+    const place = await chosen();
+    if (place?.host !== undefined) print(`# placed on ${place.host}`);
     const spec: VmSpec = {
+      ...(place === undefined ? {} : { place }),
       id,
       name,
       size: options.size,

@@ -11,6 +11,7 @@ export const CLUSTER_SECTIONS = [
   'kubernetes',
   'mcp_servers',
   'worker_sizes',
+  'placement',
   'burst_workers',
   'join',
   'drain',
@@ -39,6 +40,7 @@ function inheritable(file: Tree, own: Tree): Tree {
   const kubernetes = section(own, 'kubernetes');
   const server = section(section(own, 'mcp_servers'), 'proxmox');
   const join = section(own, 'join');
+  const staysPut = section(own, 'placement')['target'] === 'template';
   const notKubernetes = [
     'name',
     ...('context' in kubernetes || 'kubeconfig' in kubernetes ? ['in_cluster'] : []),
@@ -59,6 +61,7 @@ function inheritable(file: Tree, own: Tree): Tree {
     kubernetes: without(section(file, 'kubernetes'), notKubernetes),
     mcp_servers: { ...servers, proxmox: without(section(servers, 'proxmox'), notServer) },
     join: without(section(file, 'join'), notJoin),
+    placement: without(section(file, 'placement'), staysPut ? ['hosts', 'memory_reserve_gb'] : []),
   };
 }
 

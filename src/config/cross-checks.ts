@@ -1,5 +1,6 @@
 /** Rules that concern more than one key. */
 import { closest, distance } from 'fastest-levenshtein';
+import { checkPlacement } from './placement.ts';
 import { DEFAULT_SIZES, type FileConfig } from './schema.ts';
 import { BUILT_IN_TEMPLATES, type JoinTemplates } from './templates.ts';
 import { compilePattern, cronEvery } from './values.ts';
@@ -320,6 +321,8 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkSafety(file, add);
   checkWorkers(file, add);
   checkProviders(file, add);
+  const sizes = Object.keys(effectiveSizes(file));
+  checkPlacement(file.placement, sizes, (size) => didYouMean(size, sizes), add);
   checkTimes(file, add);
   checkJoin(file, add);
   checkSlack(file, add);

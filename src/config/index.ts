@@ -17,5 +17,6 @@ export {
   safetyPolicy,
   workerPolicy,
 } from './policy.ts';
+export { placementPolicy } from './placement.ts';
 export type { ClusterConfig, Config } from './schema.ts';
 export { renderJoin, type JoinMethod, type JoinTemplates, type JoinVariables } from './templates.ts';

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { microsOf } from '../domain/money.ts';
+import { placementSchema } from './placement.ts';
 import { withoutDefaults } from './shape.ts';
 import { validTemplate } from './templates.ts';
 import { compilePattern, validCron, validCurrency, validTimezone } from './values.ts';
@@ -297,6 +298,7 @@ const ownCluster = z.strictObject({
   kubernetes: withoutDefaults(kubernetes.unwrap().omit({ name: true })),
   mcp_servers: withoutDefaults(mcpServers),
   worker_sizes: withoutDefaults(workerSizes),
+  placement: withoutDefaults(placementSchema),
   burst_workers: withoutDefaults(burstWorkers),
   join: withoutDefaults(join),
   drain: withoutDefaults(drain),
@@ -313,6 +315,7 @@ export const fileSchema = z.strictObject({
   default_cluster: text(63).optional(),
   mcp_servers: mcpServers,
   worker_sizes: workerSizes,
+  placement: placementSchema,
   burst_workers: burstWorkers,
   join,
   drain,

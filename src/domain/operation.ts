@@ -2,6 +2,7 @@
  * Operations, their runs, and the one table of legal transitions. Invariant: a run changes state only as `transition`
  * allows; after the pivot (VM deletion started) a run only goes forward.
  */
+import type { Place } from './placement.ts';
 import type { SizeName } from './worker.ts';
 
 export type OperationKind = 'provision' | 'drain' | 'destroy' | 'extend' | 'expire' | 'repair';
@@ -77,6 +78,8 @@ export type RunData = {
   readonly force?: boolean;
   readonly vmId?: string;
   readonly vmHost?: string;
+  /** Where its VM was decided to go, and how much was promised to it there. */
+  readonly place?: Place & { readonly memoryMiB: number; readonly diskGiB: number };
   /** The VM id was seen to be free before the clone was asked for. */
   readonly cloneRequested?: boolean;
   /** Task handles of the VM provider by step name. */

@@ -2,6 +2,7 @@ import type { BurstError } from '../domain/errors.ts';
 import type { CostPolicy } from '../domain/budget.ts';
 import type { Actor } from '../domain/operation.ts';
 import type { DrainPolicy, Role, SafetyPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -27,6 +28,9 @@ export type StepDeps = {
   readonly drain: DrainPolicy;
   readonly safety: SafetyPolicy;
   readonly workers: WorkerPolicy;
+  readonly placement: PlacementPolicy;
+  /** The clusters with the same VM server, this one among them. */
+  readonly sharedWith: readonly string[];
   /** `kubeadm`: a bootstrap token per worker; otherwise this static token (k3s), or none. */
   readonly joinToken:
     { readonly kind: 'bootstrap'; readonly ttlMs: number } | { readonly kind: 'static'; readonly token: string };

@@ -2,6 +2,7 @@
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import { destroyRefusal } from '../domain/safety.ts';
 import { isReady } from '../domain/views.ts';
+import { assertRoom } from './placing.ts';
 import { AWAIT_REPLACEMENT } from './steps/replacement.ts';
 import { HOUR_MS } from './submission.ts';
 import type { Submission } from './submission.ts';
@@ -41,6 +42,7 @@ export function createRepair(submission: Submission): Pick<Operations, 'repair'>
         const ttlHours = Math.max(1, Math.ceil((deadlineMs - clock.now()) / HOUR_MS));
         const [removal] = await removals([worker], { replacement });
         try {
+          await assertRoom(deps, request, size, 1);
           return await submit(
             { ...request, ...(channelId === undefined ? {} : { channelId }) },
             { kind: 'repair', workers: [worker], replacement, size, deadlineMs },

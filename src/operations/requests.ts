@@ -2,6 +2,7 @@
 import { BurstError } from '../domain/errors.ts';
 import { extendedDeadline } from '../domain/duration.ts';
 import { deadlineOf, notProvablyBurst, workerType } from '../domain/safety.ts';
+import { assertRoom } from './placing.ts';
 import type { Previews } from './previews.ts';
 import { assertDrainable } from './steps/drain.ts';
 import { HOUR_MS } from './submission.ts';
@@ -38,6 +39,7 @@ export function createRequests(
             { hint: 'For example `24h` or `2d`.' },
           );
         const role = deps.cost === undefined ? undefined : await deps.roleOf?.(request.by);
+        await assertRoom(deps, request, size, request.count);
         const nowMs = clock.now();
         const chosen = Array.from(
           { length: request.count },

@@ -3,7 +3,7 @@
  * decision, its audit row and its notice.
  */
 import type { Approval, ApprovalState, Decision } from '../domain/approval.ts';
-import type { Actor, Operation } from '../domain/operation.ts';
+import type { Actor } from '../domain/operation.ts';
 import type { NewAudit, NewOutbox } from './store.ts';
 
 export type NewApproval = Omit<Approval, 'state' | 'decisions' | 'endedAtMs' | 'endedBy' | 'note' | 'operationId'>;
@@ -22,8 +22,6 @@ export interface ApprovalStore {
   ): Promise<{ readonly created: boolean; readonly approval: Approval }>;
   getApproval(id: string): Promise<Approval | undefined>;
   approvalByKey(idempotencyKey: string): Promise<Approval | undefined>;
-  /** The operation that was submitted under this idempotency key. */
-  operationByKey(idempotencyKey: string): Promise<Operation | undefined>;
   /** Oldest first. */
   listApprovals(filter: {
     readonly states: readonly ApprovalState[];

@@ -242,6 +242,8 @@ export interface Store {
    */
   createOperation(operation: NewOperation): Promise<{ readonly created: boolean; readonly operation: Operation }>;
   getOperation(id: string): Promise<Operation | undefined>;
+  /** The operation that was submitted under this idempotency key. */
+  operationByKey(idempotencyKey: string): Promise<Operation | undefined>;
   listOperations(filter: OperationFilter): Promise<readonly Operation[]>;
   /** Marks its live runs cancelled and due now. @returns the runs that can still be stopped. */
   requestCancel(operationId: string, by: Actor, nowMs: number, audit: NewAudit): Promise<readonly Run[]>;

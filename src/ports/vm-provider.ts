@@ -2,6 +2,8 @@
  * A maker of virtual machines. Invariants: an accepted request is not a result (look at the task, then at the VM);
  * a listing that failed throws and is never an empty list.
  */
+import type { HostFacts, Place } from '../domain/placement.ts';
+
 export type VmState = 'running' | 'stopped' | 'unknown';
 
 export type VmFacts = {
@@ -13,7 +15,13 @@ export type VmFacts = {
   readonly template: boolean;
   /** The lock's name (`clone`, `backup`, …) while the provider works on it. */
   readonly lock: string | undefined;
+  /** Its configured memory and what it uses of it now, where the listing says so. */
+  readonly memoryMiB?: number;
+  readonly usedMiB?: number;
 };
+
+/** One look at the hosts and all VMs; `hosts` is undefined for a server that cannot list them. */
+export type Capacity = { readonly hosts: readonly HostFacts[] | undefined; readonly vms: readonly VmFacts[] };
 
 export type VmSpec = {
   readonly id: string;
@@ -23,6 +31,8 @@ export type VmSpec = {
   /** Worker, operation and requester, one `key=value` a line. */
   readonly description: string;
   /** Rendered cloud-init user data, and single values, for profiles that can carry them. May hold a join secret. */
+  /** Where it was decided to go; what is not said is as the profile's settings say. */
+  readonly place?: Place;
   readonly join: { readonly userData: string; readonly joinCommand: string; readonly token: string };
 };
 
@@ -49,6 +59,8 @@ export interface VmProvider {
   find(id: string, signal?: AbortSignal): Promise<VmFacts | undefined>;
   /** Every VM that the provider shows. */
   list(signal?: AbortSignal): Promise<readonly VmFacts[]>;
+  /** The hosts with their memory and storage, and every VM as the listing shows it (it may lack tags). */
+  capacity(signal?: AbortSignal): Promise<Capacity>;
   /** Asks for the clone. @throws `conflict` when the id is taken. */
   clone(spec: VmSpec, signal?: AbortSignal): Promise<TaskHandle | undefined>;
   /** Size, tags, description, cloud-init; may be repeated. */

@@ -42,9 +42,9 @@ export type KubernetesSimulator = {
 export type ProxmoxSimulator = {
   /** Streamable HTTP MCP endpoint. */
   readonly mcpUrl: string;
-  world(): { vms: WorldVm[]; tasks: WorldTask[] };
+  world(): { hosts: WorldHost[]; vms: WorldVm[]; tasks: WorldTask[] };
   onChange(listener: Listener): () => void;
-  setFault(name: 'clone_fails' | 'never_joins' | 'locked', on: boolean): void;
+  setFault(name: 'clone_fails' | 'never_joins' | 'locked' | 'host_offline', on: boolean): void;
   close(): Promise<void>;
 };
 
@@ -61,6 +61,8 @@ export type WorldNode = {
   deadline: string | undefined;
   pods: WorldPod[];
 };
+/** A Proxmox host. */
+export type WorldHost = { cluster?: string; name: string; online: boolean; memoryMiB: number; usedMiB: number };
 export type WorldVm = {
   /** Of which of several clusters' Proxmox it is. */
   cluster?: string;
@@ -72,6 +74,7 @@ export type WorldVm = {
   tags: string[];
   cpus: number;
   memoryMiB: number;
+  host: string;
 };
 /** Tasks of several clusters' servers carry the cluster too. */
 export type WorldTask = {
@@ -92,6 +95,7 @@ export type WorldState = {
   nowMs: number;
   skippedMs: number;
   nodes: WorldNode[];
+  hosts: WorldHost[];
   vms: WorldVm[];
   tasks: WorldTask[];
   faults: { name: string; label: string; on: boolean }[];

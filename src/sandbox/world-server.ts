@@ -27,13 +27,22 @@ export type WorldServerOptions = {
 };
 export type WorldServer = { readonly url: string; close(): Promise<void> };
 
-const faultNames = ['clone_fails', 'never_joins', 'pdb_blocks', 'locked', 'kubelet_down', 'api_down'] as const;
+const faultNames = [
+  'clone_fails',
+  'never_joins',
+  'pdb_blocks',
+  'locked',
+  'host_offline',
+  'kubelet_down',
+  'api_down',
+] as const;
 type FaultName = (typeof faultNames)[number];
 const faultLabels: Record<FaultName, string> = {
   clone_fails: 'Clone fails',
   never_joins: 'VM never joins',
   pdb_blocks: 'PodDisruptionBudget blocks',
   locked: 'Proxmox locked',
+  host_offline: 'Proxmox host pve2 offline',
   kubelet_down: 'Kubelet of a burst worker down',
   api_down: 'API server down',
 };
@@ -82,6 +91,7 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     nowMs: clock.now(),
     skippedMs: clock.skippedMs(),
     nodes: clusters.flatMap(({ name, kubernetes }) => kubernetes.world().nodes.map(inCluster(name))),
+    hosts: clusters.flatMap(({ name, proxmox }) => proxmox.world().hosts.map(inCluster(name))),
     vms: clusters.flatMap(({ name, proxmox }) => proxmox.world().vms.map(inCluster(name))),
     tasks: clusters.flatMap(({ name, proxmox }) => proxmox.world().tasks.map(inCluster(name))),
     faults: switches.map(({ name, label, on }) => ({ name, label, on })),

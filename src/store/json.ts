@@ -35,6 +35,19 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   force: z.boolean().exactOptional(),
   vmId: text.exactOptional(),
   vmHost: text.exactOptional(),
+  place: z
+    .object({
+      host: text.exactOptional(),
+      template: text.exactOptional(),
+      templateHost: text.exactOptional(),
+      storage: text.exactOptional(),
+      pool: text.exactOptional(),
+      bridge: text.exactOptional(),
+      vlan: number.exactOptional(),
+      memoryMiB: number,
+      diskGiB: number,
+    })
+    .exactOptional(),
   cloneRequested: z.boolean().exactOptional(),
   tasks: z.record(text, text).exactOptional(),
   nodeUid: text.exactOptional(),

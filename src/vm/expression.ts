@@ -14,13 +14,23 @@ export function badExpression(text: string): string | undefined {
   }
 }
 
-/** Evaluates JSONata over `scope`; besides its own functions there are $urlencode and $base64. Nothing matched: undefined. */
+const UNITS = 'BKMGTPE';
+
+/** MiB of a size in words, in steps of 1024: "7.6 GB", "64 MiB", "0 B". @throws when it is no size. */
+function mib(words: string): number {
+  const [, amount, unit = 'B'] = /^\s*([\d.]+)\s*([BKMGTPE])?(?:i?B)?\s*$/i.exec(words) ?? [];
+  if (amount === undefined || Number.isNaN(Number(amount))) throw new Error(`"${words.slice(0, 40)}" is no size`);
+  return (Number(amount) * 1024 ** UNITS.indexOf(unit.toUpperCase())) / 1024 ** 2;
+}
+
+/** Evaluates JSONata over `scope`; besides its own functions there are $urlencode, $base64 and $mib. Nothing matched: undefined. */
 export async function evaluate(text: string, scope: Readonly<Record<string, unknown>>): Promise<unknown> {
   let expression = compiled.get(text);
   if (expression === undefined) {
     expression = jsonata(text);
     expression.registerFunction('urlencode', (value: string) => encodeURIComponent(value), '<s:s>');
     expression.registerFunction('base64', (value: string) => Buffer.from(value, 'utf8').toString('base64'), '<s:s>');
+    expression.registerFunction('mib', mib, '<s:n>');
     compiled.set(text, expression);
   }
   try {

@@ -3,6 +3,7 @@ export { dryRun, probeServer, type Probe } from './check.ts';
 export type { Traced } from './connection.ts';
 export { createVmProvider, type VmProviderOptions } from './provider.ts';
 export {
+  cannotPlace,
   handsOverJoin,
   parseProfile,
   readMachineProfile,

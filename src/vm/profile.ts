@@ -2,6 +2,7 @@
 import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { BurstError, messageOf } from '../domain/errors.ts';
+import type { Place } from '../domain/placement.ts';
 import { badExpression } from './expression.ts';
 
 const errorClass = z.enum(['not_found', 'busy', 'conflict', 'denied', 'already']);
@@ -70,6 +71,7 @@ const schema = z.strictObject({
   completeList: z.boolean().default(false),
   steps: z.strictObject({
     freeId: calls.optional(),
+    hosts: calls.optional(),
     find: calls.optional(),
     list: calls,
     clone: calls,
@@ -111,6 +113,12 @@ const JOIN_DATA = /(?<![$\w.])join\s*\./;
 export function handsOverJoin({ steps }: Profile): boolean {
   const making = [...steps.clone, ...steps.configure, ...steps.start];
   return making.flatMap(({ args }) => texts(args)).some((value) => value.startsWith('=') && JOIN_DATA.test(value));
+}
+
+/** What of a placement this profile has no way to ask for: `host`, `storage`, … */
+export function cannotPlace({ steps }: Profile, keys: readonly (keyof Place)[]): readonly (keyof Place)[] {
+  const made = [...steps.clone, ...steps.configure].flatMap(({ args }) => texts(args)).join('\n');
+  return keys.filter((key) => !new RegExp(`(?<![$\\w.])place\\s*\\.\\s*${key}\\b`).test(made));
 }
 
 type Path = readonly PropertyKey[];

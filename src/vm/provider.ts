@@ -10,6 +10,7 @@ import { compare } from './check.ts';
 import { McpServer, connectionSecrets, shorten } from './connection.ts';
 import type { Reply, ServerOptions } from './connection.ts';
 import { evaluate, renderArgs } from './expression.ts';
+import { hostsFrom } from './hosts.ts';
 import type { Call, ErrorRule, Profile } from './profile.ts';
 import { scrubber } from './secrets.ts';
 
@@ -30,6 +31,8 @@ const rowSchema = z.object({
   tags: z.union([z.string(), z.array(z.string())]).nullish(),
   template: z.unknown().optional(),
   lock: z.string().nullish(),
+  memoryMiB: z.number().nullish(),
+  usedMiB: z.number().nullish(),
 });
 const taskSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('running') }),
@@ -55,8 +58,8 @@ const offerSchema = z.union([
 export function createVmProvider(options: VmProviderOptions): VmProvider {
   const { profile, name, settings } = options;
   const server = new McpServer(options);
-  const { freeId = [], find = [], list: listing, task: looking } = profile.steps;
-  const reads = new Set<Call>([...freeId, ...find, ...listing, ...looking]);
+  const { freeId = [], find = [], hosts = [], list: listing, task: looking } = profile.steps;
+  const reads = new Set<Call>([...freeId, ...find, ...hosts, ...listing, ...looking]);
 
   /** What a reply says: what `from` names, else its structured content, its first block that parses as JSON, its text. */
   function content(reply: Reply, from: Call['from']): unknown {
@@ -183,7 +186,7 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
   function facts(row: unknown): VmFacts {
     const parsed = rowSchema.safeParse(row);
     if (!parsed.success) throw new BurstError('unavailable', `${name}: a VM in the listing could not be read.`);
-    const { id, tags, host, lock, state, template } = parsed.data;
+    const { id, tags, host, lock, state, template, memoryMiB, usedMiB } = parsed.data;
     return {
       id,
       name: parsed.data.name,
@@ -192,6 +195,8 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
       tags: Array.isArray(tags) ? tags : (tags ?? '').split(/[;, ]/).filter((tag) => tag !== ''),
       template: template === true || template === 1 || template === '1',
       lock: lock === null || lock === '' ? undefined : lock,
+      ...(typeof memoryMiB === 'number' ? { memoryMiB } : {}),
+      ...(typeof usedMiB === 'number' ? { usedMiB } : {}),
     };
   }
 
@@ -226,13 +231,14 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
   }
 
   function specScope(spec: VmSpec, host: string | undefined): Scope {
-    const { size, tags, description, join } = spec;
+    const { size, tags, description, join, place = {} } = spec;
     return {
       vm: { id: spec.id, name: spec.name, ...(host === undefined ? {} : { host }) },
       size,
       tags,
       description,
       join,
+      place,
     };
   }
 
@@ -269,6 +275,11 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     async find(id, signal) {
       const row = (await rowsOf(signal)).find((vm) => vm.id === id);
       return row === undefined ? undefined : complete(row, signal);
+    },
+    async capacity(signal) {
+      const vms = await rowsOf(signal);
+      if (profile.steps.hosts === undefined) return { hosts: undefined, vms };
+      return { hosts: hostsFrom((await run(profile.steps.hosts, {}, signal)).result, name), vms };
     },
     clone: async (spec, signal) => handleOf(await run(profile.steps.clone, specScope(spec, undefined), signal)),
     configure: async (spec, host, signal) =>

@@ -10,6 +10,7 @@ import { execFile } from 'node:child_process';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drainPlan } from '../../src/domain/drain-plan.ts';
+import { NO_PLACEMENT } from '../../src/domain/placement.ts';
 import { createOperations } from '../../src/operations/index.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
 import type { Cluster } from '../../src/ports/cluster.ts';
@@ -104,6 +105,8 @@ function operationsWith(flags: Population['flags']) {
       readyTimeoutMs: 60_000,
       extraLabels: {},
     },
+    placement: NO_PLACEMENT,
+    sharedWith: ['main'],
     joinToken: { kind: 'bootstrap', ttlMs: 3_600_000 },
     renderJoin: () => ({ userData: '', joinCommand: '' }),
     ownerTag: 'burst-test',

@@ -1,4 +1,5 @@
 /** Engine, operations and reaper over a cluster; the VMs are a provider in memory, and the test is what boots in them. */
+import { NO_PLACEMENT } from '../../src/domain/placement.ts';
 import { createEngine } from '../../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../../src/operations/index.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
@@ -63,6 +64,8 @@ export async function startService(
       readyTimeoutMs: 60_000,
       extraLabels,
     },
+    placement: NO_PLACEMENT,
+    sharedWith: ['main'],
     joinToken: { kind: 'bootstrap', ttlMs: HOUR_MS },
     renderJoin: ({ worker, token }) => {
       tokens.set(worker, token);

@@ -2,6 +2,7 @@
 import { createEngine } from '../../src/engine/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../../src/operations/index.ts';
+import { NO_PLACEMENT } from '../../src/domain/placement.ts';
 import type { HealthPolicy } from '../../src/domain/policy.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
 import { createReaper } from '../../src/reaper/index.ts';
@@ -92,6 +93,8 @@ export async function createHarness(
       readyTimeoutMs: 10 * MINUTE,
       extraLabels: {},
     },
+    placement: NO_PLACEMENT,
+    sharedWith: ['main'],
     joinToken: { kind: 'bootstrap', ttlMs: HOUR },
     renderJoin: ({ token }) => ({ userData: `#cloud-config ${token}`, joinCommand: `kubeadm join ${token}` }),
     ownerTag: 'burst-test',

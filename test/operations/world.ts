@@ -1,5 +1,6 @@
 /** An outside world in memory: a cluster and a VM provider with tasks, locks and late effects, and crashes on demand. */
 import { BurstError } from '../../src/domain/errors.ts';
+import type { HostFacts } from '../../src/domain/placement.ts';
 import type { BudgetFacts, NodeFacts, PodFacts } from '../../src/domain/worker.ts';
 import type { Cluster, EvictionOutcome } from '../../src/ports/cluster.ts';
 import type { VmFacts, VmProvider } from '../../src/ports/vm-provider.ts';
@@ -36,6 +37,8 @@ type Vm = {
   template: boolean;
   lock: string | undefined;
   bootedAtMs: number | undefined;
+  host?: string;
+  memoryMiB?: number;
 };
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -105,6 +108,10 @@ export class World {
   ending: (target: PodFacts, graceSeconds: number | undefined) => PodFacts | undefined = () => undefined;
   attachments: string[] = [];
   rival: string | undefined;
+  /** Of the VM server; undefined: it cannot list them. */
+  hosts: HostFacts[] | undefined;
+  /** It does not answer. */
+  away = false;
   readonly faults: Faults;
   readonly now: () => number;
   constructor(faults: Faults, now: () => number) {
@@ -167,6 +174,11 @@ export class World {
         for (let id = 101; ; id += 1) if (!this.vms.has(String(id)) && !taken.has(String(id))) return String(id);
       }),
     find: (id) => this.faults.call('find', () => this.facts(id)),
+    capacity: () =>
+      this.faults.call('capacity', () => {
+        if (this.away) throw new BurstError('unavailable', 'the VM server is away');
+        return { hosts: this.hosts, vms: [...this.vms.keys()].flatMap((id) => this.facts(id) ?? []) };
+      }),
     list: () => this.faults.call('list', () => [...this.vms.keys()].flatMap((id) => this.facts(id) ?? [])),
     clone: (spec) =>
       this.faults.call('clone', () => {
@@ -179,6 +191,7 @@ export class World {
           template: false,
           lock: 'clone',
           bootedAtMs: undefined,
+          host: spec.place?.host ?? 'pve1',
         };
         this.vms.set(spec.id, vm);
         this.createdVms.push(spec.name);
@@ -192,7 +205,7 @@ export class World {
       }),
     configure: (spec) =>
       this.faults.call('configure', () => {
-        this.unlocked(spec.id).tags = [...spec.tags];
+        Object.assign(this.unlocked(spec.id), { tags: [...spec.tags], memoryMiB: spec.size.memoryMiB });
         return undefined;
       }),
     start: ({ id }) =>
@@ -240,7 +253,16 @@ export class World {
     const vm = this.vms.get(id);
     return vm === undefined
       ? undefined
-      : { id, name: vm.name, host: 'pve1', state: vm.state, tags: vm.tags, template: vm.template, lock: vm.lock };
+      : {
+          id,
+          name: vm.name,
+          host: vm.host ?? 'pve1',
+          state: vm.state,
+          tags: vm.tags,
+          template: vm.template,
+          lock: vm.lock,
+          ...(vm.memoryMiB === undefined ? {} : { memoryMiB: vm.memoryMiB }),
+        };
   }
 
   readonly cluster: Cluster = {

@@ -76,6 +76,28 @@ vmContract('mcp-proxmox 1.2.3, stdio', () =>
   ),
 );
 
+describe.each([
+  ['proxmox-mcp-plus', () => testProvider('proxmox-mcp-plus', http(), {})],
+  ['mcp-proxmox', () => testProvider('mcp-proxmox', stdio(), {}, { maxCallsAtOnce: 1 })],
+] as const)('placement before %s', (_, make) => {
+  it('lists the hosts, and clones to another one than the template is on', async () => {
+    await rig.slowClones(0);
+    const vms = make();
+    const { hosts, vms: rows } = await vms.capacity();
+    expect(hosts?.map(({ name, online }) => [name, online])).toEqual([
+      ['pve1', true],
+      ['pve2', true],
+    ]);
+    expect(rows.find(({ id }) => id === String(FOREIGN_VM))).toMatchObject({ memoryMiB: 8192, usedMiB: 64 });
+    const place = { host: 'pve2', template: String(SLOW_TEMPLATE), templateHost: 'pve1', storage: 'ceph-pool' };
+    const spec = { ...vmSpec(await vms.freeId(new Set())), place };
+    expect(await taskEnd(vms, await vms.clone(spec))).toBe('ok');
+    expect(await vms.find(spec.id)).toMatchObject({ name: spec.name, host: 'pve2' });
+    expect(await taskEnd(vms, await vms.delete({ id: spec.id, host: 'pve2' }))).toBe('ok');
+    await vms.close();
+  });
+});
+
 describe('the bearer token', () => {
   it('is asked for, and a wrong one never shows in the error', async () => {
     const headers = { Authorization: 'Bearer wrong-token-42' };

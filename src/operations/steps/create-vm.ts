@@ -10,6 +10,7 @@ import type { StepDeps } from '../deps.ts';
 import { foreignVm, identify } from './identity.ts';
 import { removeVm } from './remove-vm.ts';
 import { deleteTokens, tokenMaker } from './tokens.ts';
+import { decidePlace } from '../placing.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 const HOUR_MS = 3_600_000;
@@ -27,15 +28,19 @@ async function takenIds(deps: StepDeps): Promise<ReadonlySet<string>> {
   return new Set(workers.flatMap((worker) => (worker.vmId === undefined ? [] : [worker.vmId])));
 }
 
-/** Picks and journals a free id; one run at a time, so that each sees what the others took. */
+/** Decides and journals the place and a free id; one run at a time, so that each sees what the others took. */
 function idReserver(deps: StepDeps): (context: StepContext) => Promise<void> {
   let last: Promise<void> = Promise.resolve();
   return (context) => {
     const mine = last.then(async () => {
+      const place = context.data.place ?? (await decidePlace(deps, context.run, context.signal));
       const id = await deps.vms.freeId(await takenIds(deps), context.signal);
-      await context.save({ vmId: id, cloneRequested: false, tasks: {} }, `VM id ${id} reserved`, {
-        worker: { vmId: id },
-      });
+      const host = place?.host;
+      await context.save(
+        { vmId: id, cloneRequested: false, tasks: {}, ...(place === undefined ? {} : { place }) },
+        `VM id ${id} reserved${host === undefined ? '' : ` on ${host}`}`,
+        { worker: { vmId: id, ...(host === undefined ? {} : { vmHost: host }) } },
+      );
     });
     last = mine.catch(() => undefined);
     return mine;
@@ -56,6 +61,7 @@ async function vmSpec(deps: StepDeps, context: StepContext, join: VmSpec['join']
     tags: [BURST_TAG, deps.ownerTag],
     description: `worker=${run.workerName}\noperation=${run.operationId}\nrequester=${requester}`,
     join,
+    ...(data.place === undefined ? {} : { place: data.place }),
   };
 }
 
@@ -92,7 +98,15 @@ export function reserveId(deps: StepDeps, reserve = idReserver(deps)): Step {
       const nowMs = deps.clock.now();
       const deadlineMs =
         context.data.deadlineMs ?? nowMs + (context.data.ttlHours ?? deps.workers.defaultTtlHours) * HOUR_MS;
-      if (context.data.vmId === undefined) await reserve(context);
+      if (context.data.vmId === undefined) {
+        try {
+          await reserve(context);
+        } catch (error) {
+          if (!isBurstError(error, 'limit_reached')) throw error;
+          const { code, message, hint } = error;
+          return { kind: 'fail', failure: { code, message, ...(hint === undefined ? {} : { hint }) } };
+        }
+      }
       const schedule: Schedule = {
         cluster: context.run.cluster,
         workerName: context.run.workerName,
@@ -103,7 +117,9 @@ export function reserveId(deps: StepDeps, reserve = idReserver(deps)): Step {
         warnedDeadlineMs: undefined,
         warnedLeadMs: undefined,
       };
-      return { kind: 'done', text: `VM id ${context.data.vmId ?? ''} reserved`, data: { deadlineMs }, schedule };
+      const { vmId = '', place } = context.data;
+      const where = place?.host === undefined ? '' : ` on ${place.host}`;
+      return { kind: 'done', text: `VM id ${vmId} reserved${where}`, data: { deadlineMs }, schedule };
     },
     // the last undo to run: the VM is gone, so a node that registered meanwhile cannot come back
     async undo(context): Promise<StepResult> {

@@ -2,12 +2,13 @@
  * A Proxmox VE in memory: VMs, locks and tasks. Invariant: as on the real one, an accepted request is not a result: what a
  * locked or running VM refuses shows in the task, and a clone is visible, stopped and locked, while it runs.
  */
-import type { SandboxClock, WorldTask, WorldVm } from '../contract.ts';
+import type { SandboxClock, WorldHost, WorldTask, WorldVm } from '../contract.ts';
+import { HOSTS, OFFLINE_HOST, STORAGES, baseUsedMiB, isShared } from './hosts.ts';
 
 export type PveVm = {
   readonly id: number;
   name: string;
-  readonly node: string;
+  node: string;
   status: 'running' | 'stopped';
   template: boolean;
   lock: string | undefined;
@@ -23,7 +24,7 @@ export type PveTask = {
   exit: string;
   readonly log: string[];
 };
-export type PveFault = 'clone_fails' | 'never_joins' | 'locked';
+export type PveFault = 'clone_fails' | 'never_joins' | 'locked' | 'host_offline';
 
 /** An error as the API answers it. */
 export class PveError extends Error {
@@ -47,12 +48,15 @@ export type PveOptions = {
 };
 
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9-]+)*$/;
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
+const memoryMiB = (vm: PveVm): number => Number(vm.config['memory'] ?? 512);
+/** A guest has not touched all of its memory. */
+const usedMiB = (vm: PveVm): number => (vm.status === 'running' ? memoryMiB(vm) / 2 : 0);
 
 export class Pve {
   readonly vms = new Map<number, PveVm>();
   readonly tasks = new Map<string, PveTask>();
-  readonly nodes = ['pve1', 'pve2'];
   readonly faults = new Set<PveFault>();
   readonly #options: PveOptions;
   readonly #stopped = new AbortController();
@@ -64,7 +68,7 @@ export class Pve {
     this.put(9000, 'k8s-worker-template', true, 'stopped', {
       cores: '2',
       memory: '2048',
-      scsi0: 'local-lvm:base-9000-disk-0,size=8G',
+      scsi0: 'ceph:base-9000-disk-0,size=8G',
       ...disk,
     });
     this.put(100, 'pet-db', false, 'running', {
@@ -97,6 +101,7 @@ export class Pve {
 
   /** @throws PveError 500 as the API does for a VM that is not there. */
   vm(node: string, id: number, path = ''): PveVm {
+    this.#reachable(node, `nodes/${node}/qemu/${id}${path}`);
     const vm = this.vms.get(id);
     if (vm === undefined || vm.node !== node)
       throw new PveError(
@@ -113,9 +118,10 @@ export class Pve {
     return {
       vmid: vm.id,
       name: vm.name,
-      status: vm.status,
+      status: this.online(vm.node) ? vm.status : 'unknown',
       cpus: Number(vm.config['cores'] ?? 1),
-      maxmem: Number(vm.config['memory'] ?? 512) * 1024 * 1024,
+      maxmem: memoryMiB(vm) * MIB,
+      mem: usedMiB(vm) * MIB,
       maxdisk: this.#diskGiB(vm) * GIB,
       uptime: running ? 60 : 0,
       ...(vm.template ? { template: 1 } : {}),
@@ -130,12 +136,17 @@ export class Pve {
     target: number,
     name: string | undefined,
     description: string | undefined,
+    to: string = node,
   ): PveTask {
     const from = this.vm(node, source, '/clone');
     const path = `nodes/${node}/qemu/${source}/clone`;
     if (this.vms.has(target))
       throw new PveError(500, `unable to create VM ${target}: config file already exists`, path);
     if (name !== undefined && !NAME.test(name)) throw new PveError(400, 'Parameter verification failed.', path);
+    if (!HOSTS.some((host) => host.name === to)) throw new PveError(500, `no such cluster node '${to}'`, path);
+    this.#reachable(to, path);
+    if (to !== node && !isShared(from.config['scsi0']))
+      throw new PveError(500, `can't clone VM to node '${to}' (VM uses local storage)`, path);
     const { tags: _tags, smbios1: _smbios1, ...config } = from.config;
     const vm: PveVm = {
       id: target,
@@ -149,6 +160,8 @@ export class Pve {
     this.vms.set(target, vm);
     return this.#task(node, 'qmclone', String(source), this.#options.cloneMs, () => {
       vm.lock = undefined;
+      // as on the real one, it moves when the clone has ended
+      vm.node = to;
       if (!this.faults.has('clone_fails')) return 'OK';
       this.vms.delete(target);
       return "clone failed: storage 'local-lvm' is out of space";
@@ -223,8 +236,58 @@ export class Pve {
     });
   }
 
-  world(): { vms: WorldVm[]; tasks: WorldTask[] } {
+  online(host: string): boolean {
+    return !(this.faults.has('host_offline') && host === OFFLINE_HOST);
+  }
+
+  /** `GET /cluster/resources`. */
+  resources(type: string | undefined): Record<string, unknown>[] {
+    const rows = [
+      ...[...this.vms.values()].map((vm) => ({ type: 'vm', id: `qemu/${vm.id}`, node: vm.node, ...this.row(vm) })),
+      ...this.world().hosts.map(({ name, online, memoryMiB: max, usedMiB: used }) => ({
+        type: 'node',
+        id: `node/${name}`,
+        node: name,
+        status: online ? 'online' : 'offline',
+        ...(online ? { maxmem: max * MIB, mem: used * MIB } : {}),
+      })),
+      ...HOSTS.flatMap(({ name }) =>
+        STORAGES.map((storage) => ({
+          type: 'storage',
+          id: `storage/${name}/${storage.name}`,
+          node: name,
+          storage: storage.name,
+          status: this.online(name) ? 'available' : 'unknown',
+          shared: storage.shared ? 1 : 0,
+          maxdisk: storage.GiB * GIB,
+          disk: this.#usedOn(storage.name, storage.shared ? undefined : name) * GIB,
+        })),
+      ),
+    ];
+    return type === undefined ? rows : rows.filter((row) => row.type === type);
+  }
+
+  #usedOn(storage: string, host: string | undefined): number {
+    const there = [...this.vms.values()].filter(
+      (vm) => (vm.config['scsi0'] ?? '').startsWith(`${storage}:`) && (host === undefined || vm.node === host),
+    );
+    return there.reduce((sum, vm) => sum + this.#diskGiB(vm), 0);
+  }
+
+  #reachable(node: string, path: string): void {
+    if (!this.online(node)) throw new PveError(595, 'No route to host', path);
+  }
+
+  world(): { hosts: WorldHost[]; vms: WorldVm[]; tasks: WorldTask[] } {
     return {
+      hosts: HOSTS.map(({ name, memoryMiB: max }) => ({
+        name,
+        online: this.online(name),
+        memoryMiB: max,
+        usedMiB: [...this.vms.values()]
+          .filter((vm) => vm.node === name)
+          .reduce((sum, vm) => sum + usedMiB(vm), baseUsedMiB),
+      })),
       vms: [...this.vms.values()]
         .sort((a, b) => a.id - b.id)
         .map((vm) => ({
@@ -235,7 +298,8 @@ export class Pve {
           template: vm.template,
           tags: (vm.config['tags'] ?? '').split(';').filter((tag) => tag !== ''),
           cpus: Number(vm.config['cores'] ?? 1),
-          memoryMiB: Number(vm.config['memory'] ?? 512),
+          memoryMiB: memoryMiB(vm),
+          host: vm.node,
         })),
       tasks: [...this.tasks.values()].slice(-20).map((task) => ({
         id: task.upid,

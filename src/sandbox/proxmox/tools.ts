@@ -26,7 +26,13 @@ const TOOLS: readonly Tool[] = [
     name: 'list_nodes',
     properties: {},
     required: [],
-    run: (pve) => pve.nodes.map((node) => ({ node, status: 'online', type: 'node' })),
+    run: (pve) => pve.resources('node'),
+  },
+  {
+    name: 'get_cluster_resources',
+    properties: { type: 'string' },
+    required: [],
+    run: (pve, args) => pve.resources(optional(args, 'type')),
   },
   {
     name: 'list_vms',
@@ -77,6 +83,7 @@ const TOOLS: readonly Tool[] = [
           args['newid'] === undefined ? pve.nextId() : whole(args, 'newid'),
           optional(args, 'name'),
           optional(args, 'description'),
+          optional(args, 'target'),
         ),
       ),
   },

@@ -1,6 +1,13 @@
 /** Several clusters in one file: what each has for itself, what it has from the top, and what is refused where. */
 import { describe, expect, it } from 'vitest';
-import { accessPolicy, drainPolicy, reaperSchedule, safetyPolicy, workerPolicy } from '../../../src/config/index.ts';
+import {
+  accessPolicy,
+  drainPolicy,
+  placementPolicy,
+  reaperSchedule,
+  safetyPolicy,
+  workerPolicy,
+} from '../../../src/config/index.ts';
 import type { ClusterConfig } from '../../../src/config/index.ts';
 import { ENV, load, problemsOf } from './support.ts';
 
@@ -43,6 +50,7 @@ const CASES: readonly [string, Read, unknown, unknown][] = [
     false,
     true,
   ],
+  ['placement: { templates: [9001], vlan: 7 }', (c) => placementPolicy(c).base.vlan, undefined, 7],
   ['burst_workers: { max_burst_workers: 3 }', (c) => workerPolicy(c).maxBurstWorkers, 10, 3],
   ['burst_workers: { cleanup_interval_seconds: 30 }', reaperSchedule, '0 */5 * * * *', '*/30 * * * * *'],
   ['join: { endpoint: "w:6443" }', (c) => c.join.endpoint, undefined, 'w:6443'],
@@ -84,6 +92,15 @@ describe('a key of one cluster', () => {
     expect([west.join.endpoint, west.join.joinCommand]).toEqual([undefined, '']);
     expect(west.mcpServers.proxmox).toMatchObject({ command: 'srv', settings: {} });
     expect([west.mcpServers.proxmox.endpoint, west.mcpServers.proxmox.bearerToken]).toEqual([undefined, undefined]);
+  });
+
+  it('that leaves its VMs with their templates takes over no hosts', () => {
+    const [east, west] = both(
+      'placement: { target: template }',
+      'placement: { target: fixed, hosts: [pve1], templates: [9000], memory_reserve_gb: 4 }',
+    );
+    expect([east, west].map((c) => placementPolicy(c).base.hosts)).toEqual([['pve1'], []]);
+    expect(placementPolicy(west)).toMatchObject({ target: 'template', base: { templates: ['9000'] } });
   });
 
   it('may name a file for its secrets', () => {

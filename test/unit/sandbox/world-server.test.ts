@@ -34,7 +34,7 @@ beforeEach(async () => {
       {
         name: 'main',
         kubernetes: { world: () => ({ nodes }), onChange: silent, setFault },
-        proxmox: { world: () => ({ vms: [], tasks: [] }), onChange: silent, setFault },
+        proxmox: { world: () => ({ hosts: [], vms: [], tasks: [] }), onChange: silent, setFault },
       },
     ],
     pauseMs: 30,

@@ -17,6 +17,7 @@ const SETTINGS = { node: 'pve1', template: 9000 };
 /** Every tool that the default profile maps, answering well. */
 const GOOD: Readonly<Record<string, Answer>> = {
   get_cluster_nextid: () => text({ data: '101' }),
+  get_cluster_resources: () => text({ data: [] }),
   list_vms: () => text({ data: [ROW] }),
   get_vm_config: () => text({ data: { name: 'w', tags: 'burst;burst-x' } }),
   clone_vm: () => text({ data: UPID }),
@@ -33,7 +34,7 @@ const SCHEMAS = {
   clone_vm: {
     type: 'object' as const,
     properties: Object.fromEntries(
-      ['node', 'vmid', 'newid', 'name', 'description', 'full', 'storage', 'pool'].map((key) => [key, {}]),
+      ['node', 'vmid', 'newid', 'name', 'description', 'full', 'storage', 'pool', 'target'].map((key) => [key, {}]),
     ),
   },
   set_vm_config: {
@@ -189,7 +190,7 @@ describe('secrets', () => {
 describe('the look at the server', () => {
   it('names the server, its version and what it has', async () => {
     const { vms } = await before({});
-    expect(await vms.health()).toEqual({ ok: true, text: 'test-server 9.8.7, 10 tools, 1 VMs' });
+    expect(await vms.health()).toEqual({ ok: true, text: 'test-server 9.8.7, 11 tools, 1 VMs' });
   });
 
   it('names missing tools, wanted arguments and unknown arguments', async () => {

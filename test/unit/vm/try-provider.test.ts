@@ -1,5 +1,6 @@
 /** `burst provider try` before the simulated Proxmox: it makes, shows and removes one VM, however it ends. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { NO_PLACEMENT } from '../../../src/domain/placement.ts';
 import { startProxmoxSimulator } from '../../../src/sandbox/proxmox/index.ts';
 import { tryProvider } from '../../../src/try-provider.ts';
 import type { Traced } from '../../../src/vm/index.ts';
@@ -11,7 +12,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function trial(cloneMs = 40) {
+async function trial(cloneMs = 40, placement = NO_PLACEMENT) {
   const sim = await startProxmoxSimulator({ clock: realClock, cloneMs, startMs: 20, shutdownMs: 20 });
   ends.push(() => sim.close());
   const traced: Traced[] = [];
@@ -30,6 +31,7 @@ async function trial(cloneMs = 40) {
       clock: realClock,
       name: 'burst-try-abc',
       size: { name: 'small', cpus: 1, memoryMiB: 512, diskGiB: 8 },
+      placement,
       print: (line) => void lines.push(line),
       signal: stop.signal,
       pollMs: 10,
@@ -56,6 +58,14 @@ describe('provider try', () => {
     expect(left()).toEqual([]);
     expect(traced.map(({ tool }) => tool)).toEqual(sim.requests().map(({ tool }) => tool));
     expect(traced.find(({ tool }) => tool === 'clone_vm')?.reply).toContain('UPID:');
+  });
+
+  it('places the VM as workers are placed', async () => {
+    const base = { hosts: ['pve3'], templates: ['9000'], templatesShared: true };
+    const { run, lines, left } = await trial(40, { ...NO_PLACEMENT, target: 'fixed', base });
+    expect(await run()).toBe(true);
+    expect(lines.join('\n')).toMatch(/placed on pve3[^]*host pve3, running/);
+    expect(left()).toEqual([]);
   });
 
   it('removes the VM when it is interrupted in the middle of the clone', async () => {

@@ -154,6 +154,23 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
           ))}
         </ul>
       </section>
+      <section aria-labelledby="hosts-title">
+        <h3 id="hosts-title">{`Proxmox hosts (${world.hosts.length})`}</h3>
+        <ul className="vms">
+          {world.hosts.map((host) => (
+            <li key={`${host.cluster ?? ''}/${host.name}`}>
+              <span className={`dot ${host.online ? 'good' : 'bad'}`} aria-hidden="true" />
+              <span className="node-name">{host.name}</span>
+              {host.cluster !== undefined && <span className="badge">{host.cluster}</span>}
+              <span className="node-state muted small">
+                {host.online
+                  ? `${(host.usedMiB / 1024).toFixed(0)} of ${(host.memoryMiB / 1024).toFixed(0)} GiB used`
+                  : 'offline'}
+              </span>
+            </li>
+          ))}
+        </ul>
+      </section>
       <section aria-labelledby="vms-title">
         <h3 id="vms-title">{`Proxmox VMs (${world.vms.length})`}</h3>
         <ul className="vms">
@@ -164,7 +181,7 @@ export function World({ world, skewMs, onChanged }: { world: WorldState; skewMs:
               {vm.template && <span className="badge">template</span>}
               {vm.cluster !== undefined && <span className="badge">{vm.cluster}</span>}
               <span className="node-state muted small">
-                {`${vm.status} · ${vm.cpus} CPU · ${(vm.memoryMiB / 1024).toFixed(0)} GiB`}
+                {`${vm.host} · ${vm.status} · ${vm.cpus} CPU · ${(vm.memoryMiB / 1024).toFixed(0)} GiB`}
                 {vm.lock !== undefined && ` · locked: ${vm.lock}`}
                 {vm.tags.length > 0 && ` · ${vm.tags.join(', ')}`}
               </span>
