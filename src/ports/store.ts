@@ -96,7 +96,7 @@ export type AuditFilter = {
   readonly person?: string;
   /** Of the worker, also what was asked for of several at once. */
   readonly about?: string;
-  /** These actions, asked for directly or as approvals. */
+  /** These actions, asked for directly or as approvals; `approval`: every approval. */
   readonly actions?: readonly string[];
   readonly outcomes?: readonly AuditOutcome[];
   /** False leaves out the single steps of runs. */

@@ -14,6 +14,7 @@ import { actor, code, date } from './blocks/text.ts';
 import type { Call, Clusters, Services } from './call.ts';
 import { requestOf } from './call.ts';
 import { callIn } from './clusters.ts';
+import { auditPage, exportAudit, auditPlace } from './commands/audit.ts';
 import { cancelOperation } from './commands/cancel.ts';
 import { openDestroy } from './commands/destroy.ts';
 import { openDetails } from './commands/details.ts';
@@ -87,11 +88,25 @@ async function inAll(click: Click, call: Call, clusters: Clusters): Promise<void
   await services.gate.requireChannel(call, 'this button');
   const [, area = '', verb = ''] = click.actionId.split(':');
   if (area === 'panel') return runCommand(verb === 'ops' ? 'ops mine' : verb, call, services, ALL_CLUSTERS);
-  if (area !== 'list') throw unknownButton(click.actionId);
-  const { page, words } = read(listValue, click.value);
+  if (area !== 'list' && area !== 'audit') throw unknownButton(click.actionId);
   const seen = await clusters.seenBy(call);
-  if (seen.length === 0) await services.gate.require(call, 'viewer', 'list');
+  if (seen.length === 0) await services.gate.require(call, 'viewer', area);
+  if (area === 'audit') return onAudit(verb, click.value, call, seen, ALL_CLUSTERS);
+  const { page, words } = read(listValue, click.value);
   return call.replace(await listAllPage(words, page, call.by.userId, seen));
+}
+
+/** Pages of the audit, in place; or all of it as a file. */
+async function onAudit(
+  verb: string,
+  value: string,
+  call: Call,
+  all: readonly Services[],
+  mark?: string,
+): Promise<void> {
+  const place = read(auditPlace, value);
+  if (verb === 'export') return exportAudit(place.words, call, all);
+  return call.replace(await auditPage(place, call, all, mark));
 }
 
 /** Handlers of clicks in one cluster. Nothing is kept in memory: what was done already is what the store has recorded. */
@@ -209,6 +224,9 @@ function clicksIn(services: Services): Clicks {
         await gate.require(call, 'viewer', 'list');
         return call.replace(await listPage(words, page, call.by.userId, services));
       }
+      case 'audit':
+        await gate.require(call, 'viewer', 'audit');
+        return onAudit(verb, click.value, call, [services]);
       case 'worker': {
         if (verb !== '') return onWorker(verb, click.value, call);
         const chosen = await readMenuValue(click.value, async () =>

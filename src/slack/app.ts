@@ -34,6 +34,8 @@ const UNNAMED = 'default';
 const STOP_WAIT_MS = 10_000;
 /** Without these Burst cannot work. */
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
+/** With these files are sent (the audit's export). */
+const FILE_SCOPES = ['files:write', 'im:write'];
 /** With these a message whose record was lost in a crash is found again instead of posted twice. */
 const HISTORY_SCOPES = ['channels:history', 'groups:history', 'im:history', 'im:write'];
 
@@ -222,7 +224,9 @@ export function createSlackApp(options: SlackAppOptions): Chat {
         if (missing.length > 0) throw new Error(`missing scopes: ${missing.join(', ')}`);
         const useful = without(HISTORY_SCOPES);
         const note = useful.length === 0 ? '' : `; without ${useful.join(', ')} a crash may repeat a message`;
-        return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs${note}`;
+        const unsent = without(FILE_SCOPES);
+        const files = unsent.length === 0 ? '' : `; without ${unsent.join(', ')} no file can be sent`;
+        return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs${note}${files}`;
       });
       if (mode.kind === 'socket')
         await trying('slack app token', async () => {

@@ -115,7 +115,12 @@ export function auditQuery(filter: AuditFilter) {
   const worker = filter.about;
   if (worker !== undefined) query = query.where((is) => is('audit.id', 'in', onWorker(is, worker)));
   if (actions !== undefined)
-    query = query.where('action', 'in', [...actions, ...actions.map((action) => `approval:${action}`)]);
+    query = query.where((is) =>
+      is.or([
+        is('action', 'in', [...actions, ...actions.map((action) => `approval:${action}`)]),
+        ...(actions.includes('approval') ? [is('action', 'like', 'approval:%')] : []),
+      ]),
+    );
   if (outcomes !== undefined) query = query.where('outcome', 'in', outcomes);
   if (filter.steps === false) query = query.where('action', 'not like', 'step:%').where('action', 'not like', 'undo:%');
   if (filter.beforeId !== undefined) query = query.where('id', '<', filter.beforeId);

@@ -7,6 +7,7 @@ import { errorIn } from '../blocks/errors.ts';
 import type { Call, Services } from '../call.ts';
 import { callIn } from '../clusters.ts';
 import { nearest } from '../nearest.ts';
+import { audit } from './audit.ts';
 import { cancel } from './cancel.ts';
 import { destroy } from './destroy.ts';
 import { details } from './details.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   ops,
   cancel,
   retry,
+  audit,
   helpOf(() => commands),
 ];
 
