@@ -58,8 +58,12 @@ export async function hasKubectl(): Promise<boolean> {
 }
 
 /** Runs kubectl, throws its output away. @returns its highest resident memory in bytes (Linux; else undefined). */
-export async function kubectl(kubeconfigPath: string, args: readonly string[]): Promise<number | undefined> {
-  const child = spawn('kubectl', ['--kubeconfig', kubeconfigPath, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+export async function kubectl(
+  kubeconfigPath: string,
+  args: readonly string[],
+  program = 'kubectl',
+): Promise<number | undefined> {
+  const child = spawn(program, ['--kubeconfig', kubeconfigPath, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
   let peak: number | undefined;
   const look = setInterval(() => {
     void readFile(`/proc/${child.pid ?? 0}/status`, 'utf8')

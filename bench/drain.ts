@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { wakeOnChange } from '../src/member.ts';
-import { NO_PLACEMENT } from '../src/domain/placement.ts';
 import { createEngine } from '../src/engine/index.ts';
 import type { Engine } from '../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../src/operations/index.ts';
-import type { Operations, ServiceDeps } from '../src/operations/index.ts';
-import type { VmProvider } from '../src/ports/vm-provider.ts';
+import type { Operations } from '../src/operations/index.ts';
 import { createLogger } from '../src/observability/index.ts';
 import { openStore } from '../src/store/index.ts';
 import { assetsFolder, startControlPlane } from '../test/cluster/control-plane.ts';
@@ -16,8 +14,8 @@ import type { ClusterAdmin, Raw } from '../test/contract/cluster-admin.ts';
 import { benchIds, ratio, systemClock, timed } from './bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { connectTo } from './cluster.ts';
+import { LABEL, benchDeps } from './product.ts';
 
-const LABEL = { key: 'worker-type', value: 'burst' };
 const log = createLogger({ level: 'silent' });
 type Case = { readonly name: string; readonly pods: number; readonly budget: boolean; readonly goal: number };
 const CASES: readonly Case[] = [
@@ -114,57 +112,13 @@ async function rawEviction(admin: ClusterAdmin, namespace: string, nodeName: str
   await until('the node is empty', async () => (await here()).length === 0, 60_000);
 }
 
-const noVms = new Proxy({} as VmProvider, {
-  get: () => (): never => {
-    throw new Error('a drain asks nothing of the VM provider');
-  },
-});
-
 /** The product without Slack: store, engine, operations and the adapter, wired as the application wires them. */
 async function product(plane: ControlPlane): Promise<{ operations: Operations; stop: () => Promise<void> }> {
   const cluster = connectTo(plane.kubeconfigPath);
   const store = await openStore({ path: ':memory:', clock: systemClock, ids: benchIds });
   const woken: { engine?: Engine } = {};
   const wake = (): void => woken.engine?.wake();
-  const deps: ServiceDeps = {
-    cluster,
-    vms: noVms,
-    store,
-    clock: systemClock,
-    ids: benchIds,
-    drain: {
-      gracePeriodSeconds: -1,
-      timeoutMs: 600_000,
-      ignoreDaemonSets: true,
-      deleteEmptyDirData: true,
-      force: false,
-      skipWaitForDeleteMs: 30_000,
-      permanentWorkers: false,
-      volumeDetachTimeoutMs: 10_000,
-      maxEvictionsAtOnce: 20,
-    },
-    safety: { label: LABEL, ttlAnnotation: 'worker-ttl', requireDrainBeforeDestroy: true, protectedPatterns: [] },
-    workers: {
-      namePrefix: 'burst',
-      maxBurstWorkers: 10,
-      maxPerRequest: 10,
-      defaultTtlHours: 24,
-      minTtlHours: 1,
-      maxTtlHours: 168,
-      defaultSize: 'small',
-      sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
-      joinTimeoutMs: 60_000,
-      readyTimeoutMs: 60_000,
-      extraLabels: {},
-    },
-    placement: NO_PLACEMENT,
-    sharedWith: ['main'],
-    joinToken: { kind: 'bootstrap', ttlMs: 3_600_000 },
-    renderJoin: () => ({ userData: '', joinCommand: '' }),
-    ownerTag: 'burst-bench',
-    pollMs: 5000,
-    submitted: wake,
-  };
+  const deps = benchDeps(cluster, store, wake);
   const running = createEngine({
     ...deps,
     policy: {

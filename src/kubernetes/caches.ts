@@ -43,9 +43,8 @@ export class NodeCache implements Sink<NodeFacts> {
     return this.#nodes.get(name);
   }
 
-  replace(entries: ReadonlyMap<string, Entry<NodeFacts>>): void {
-    for (const name of [...this.#nodes.keys()]) if (!entries.has(name)) this.remove(name);
-    for (const entry of entries.values()) this.upsert(entry);
+  retain(keys: ReadonlySet<string>): void {
+    for (const key of [...this.#nodes.keys()]) if (!keys.has(key)) this.remove(key);
   }
 
   upsert(entry: Entry<NodeFacts>): void {
@@ -99,9 +98,8 @@ export class PodCache implements Sink<PodFacts> {
     return [...(this.#byNode.get(nodeName)?.values() ?? [])];
   }
 
-  replace(entries: ReadonlyMap<string, Entry<PodFacts>>): void {
-    for (const key of [...this.#pods.keys()]) if (!entries.has(key)) this.remove(key);
-    for (const entry of entries.values()) this.upsert(entry);
+  retain(keys: ReadonlySet<string>): void {
+    for (const key of [...this.#pods.keys()]) if (!keys.has(key)) this.remove(key);
   }
 
   upsert(entry: Entry<PodFacts>): void {
@@ -152,9 +150,8 @@ export class BudgetVersions implements Sink<string> {
     return { key: `${namespace}/${name}`, resourceVersion, value: namespace };
   }
 
-  replace(entries: ReadonlyMap<string, Entry<string>>): void {
-    for (const key of [...this.#namespaces.keys()]) if (!entries.has(key)) this.remove(key);
-    for (const entry of entries.values()) this.upsert(entry);
+  retain(keys: ReadonlySet<string>): void {
+    for (const key of [...this.#namespaces.keys()]) if (!keys.has(key)) this.remove(key);
   }
 
   upsert(entry: Entry<string>): void {

@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { accessSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { setImmediate } from 'node:timers/promises';
 import { KubeConfig, bufferFromFileOrString } from '@kubernetes/client-node';
 import { z } from 'zod';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
+import { ItemSplitter } from './items.ts';
 import { type Answer, answerError, harmless, parseStatus } from './status.ts';
 
 export type Credentials =
@@ -34,6 +36,8 @@ export type RequestOptions = {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Is given each of a list's items as soon as it has arrived; the answer's body then has none. */
+  readonly onItem?: (raw: unknown) => void;
 };
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -185,7 +189,9 @@ export class Connection {
     try {
       const response = await this.#send(method, path, options, signal, false);
       const status = response.statusCode ?? 0;
-      const body = await readJson(response);
+      const body = await (status === 200 && options.onItem !== undefined
+        ? readList(response, options.onItem)
+        : readJson(response));
       // A proxy's or another server's 404 must never be taken for "that node is gone".
       if (status === 404 && parseStatus(body) === undefined) throw new Error('the 404 did not come from an API server');
       return { status, body, retryAfterMs: retryAfter(response) };
@@ -337,6 +343,22 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/** How long items are read in one go, in ms. */
+const SLICE_MS = 8;
+
+/** Reads a list and lets others work now and then. */
+async function readList(response: http.IncomingMessage, onItem: (raw: unknown) => void): Promise<unknown> {
+  const splitter = new ItemSplitter(onItem);
+  let since = performance.now();
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    splitter.push(chunk);
+    if (performance.now() - since < SLICE_MS) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+  return splitter.end();
 }
 
 async function readJson(response: http.IncomingMessage): Promise<unknown> {

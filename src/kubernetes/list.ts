@@ -10,7 +10,7 @@ const listSchema = z.object({
     resourceVersion: z.string().default(''),
     continue: z.string().optional(),
   }),
-  items: z.array(z.unknown()).nullish(),
+  items: z.array(z.never()).nullish(),
 });
 
 export type ListOptions = {
@@ -27,7 +27,7 @@ export type ListOptions = {
 const MAX_RESTARTS = 3;
 
 /**
- * Gives every item to `onItem`, page by page. When a page's continuation has expired (410) it begins again after
+ * Gives every item to `onItem` as it arrives, page by page; only a list that did not throw was complete. When a page's continuation has expired (410) it begins again after
  * `onRestart`, the last time in one page.
  * @returns the list's resourceVersion, from where a watch can go on.
  */
@@ -41,7 +41,7 @@ export async function listAll(
   for (let restarts = 0; ;) {
     const limit = restarts >= MAX_RESTARTS ? undefined : options.pageSize;
     const query = { ...options.query, limit, continue: next };
-    const answer = await connection.request('GET', path, { what: `list ${what}`, query, signal });
+    const answer = await connection.request('GET', path, { what: `list ${what}`, query, signal, onItem });
     if (answer.status === 410 && next !== undefined) {
       restarts += 1;
       next = undefined;
@@ -52,7 +52,6 @@ export async function listAll(
     const page = listSchema.safeParse(answer.body);
     if (!page.success)
       throw new BurstError('internal', `Kubernetes cluster ${options.cluster}: the answer to list ${what} is no list`);
-    for (const item of page.data.items ?? []) onItem(item);
     next = page.data.metadata.continue === '' ? undefined : page.data.metadata.continue;
     if (next === undefined) return page.data.metadata.resourceVersion;
   }

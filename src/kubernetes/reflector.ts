@@ -1,7 +1,7 @@
 /**
- * Keeps a store in step with a collection: list, then watch from there, for ever. Invariants: the store always holds
- * one complete listing plus the events since; raw objects are let go as soon as they are trimmed; while the server is
- * away the last data stay.
+ * Keeps a store in step with a collection: list, then watch from there, for ever. Invariants: what a listing shows is taken
+ * as the events that led there would be, and only one that is complete takes anything away; raw objects are let go as soon
+ * as they are trimmed; while the server is away the last data stay.
  */
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
@@ -16,7 +16,8 @@ export type Entry<T> = { readonly key: string; readonly resourceVersion: string;
 
 /** Where a reflector writes. */
 export interface Sink<T> {
-  replace(entries: ReadonlyMap<string, Entry<T>>): void;
+  /** A listing ended: what it did not show is gone. */
+  retain(keys: ReadonlySet<string>): void;
   upsert(entry: Entry<T>): void;
   remove(key: string): void;
 }
@@ -139,19 +140,19 @@ export class Reflector<T> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { cluster, connection, path, what, pageSize, parse, sink } = this.#options;
-    let entries = new Map<string, Entry<T>>();
+    const seen = new Set<string>();
     const version = await listAll(
       { cluster, connection, path, what, pageSize, signal },
       (raw) => {
         const entry = parse(raw);
-        if (entry !== undefined) entries.set(entry.key, entry);
+        if (entry === undefined) return;
+        seen.add(entry.key);
+        sink.upsert(entry);
       },
-      () => {
-        entries = new Map();
-      },
+      () => seen.clear(),
     );
     signal.throwIfAborted();
-    sink.replace(entries);
+    sink.retain(seen);
     this.#resourceVersion = version;
     if (this.#loaded) return;
     this.#loaded = true;

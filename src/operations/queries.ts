@@ -10,6 +10,9 @@ import { assertDrainable } from './steps/drain.ts';
 import type { Submission } from './submission.ts';
 import type { Operations } from './types.ts';
 
+/** Names are ASCII: no need of a language's order, which takes many times as long. */
+const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 export function createQueries(
   { deps, nodeOf, operationOf }: Submission,
   { drainPreview, previewDestroy, view }: Previews,
@@ -41,7 +44,7 @@ export function createQueries(
             (filter.status === undefined || worker.status === filter.status) &&
             (filter.owner === undefined || worker.owner === filter.owner),
         )
-        .sort((a, b) => a.type.localeCompare(b.type) || a.name.localeCompare(b.name));
+        .sort((a, b) => inOrder(a.type, b.type) || inOrder(a.name, b.name));
       return {
         freshness: cluster.freshness(),
         workers,

@@ -94,11 +94,11 @@ async function etcdCall(url: string, body: unknown): Promise<{ readonly header?:
 
 /**
  * Starts everything; ready in about 5 to 15 seconds. With `audit` the API server keeps count of who asks;
- * `inert`: pods stay as they are made, without kubelets and garbage collection. Kubelets' certificates are
- * signed as with kubeadm.
+ * `inert`: pods stay as they are made, without kubelets and garbage collection; `bare`: etcd and the API server alone.
+ * Kubelets' certificates are signed as with kubeadm.
  */
 export async function startControlPlane(
-  more: { readonly audit?: boolean; readonly inert?: boolean } = {},
+  more: { readonly audit?: boolean; readonly inert?: boolean; readonly bare?: boolean } = {},
 ): Promise<ControlPlane> {
   const assets = assetsFolder();
   const folder = await mkdtemp(join(tmpdir(), 'burst-control-plane-'));
@@ -180,15 +180,17 @@ export async function startControlPlane(
     };
     await writeFile(kubeconfigPath, JSON.stringify(kubeconfig), { mode: 0o600 });
     const own = ['--kubeconfig', kubeconfigPath];
-    await start('kube-controller-manager', [
-      ...['--controllers', more.inert === true ? '*,-garbage-collector-controller' : '*'],
-      ...[...own, '--service-account-private-key-file', 'sa.key'],
-      ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
-      ...['--leader-elect=false', '--secure-port', '0'],
-    ]);
-    await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);
+    const bare = more.bare === true;
+    if (!bare)
+      await start('kube-controller-manager', [
+        ...['--controllers', more.inert === true ? '*,-garbage-collector-controller' : '*'],
+        ...[...own, '--service-account-private-key-file', 'sa.key'],
+        ...['--cluster-signing-cert-file', 'ca.crt', '--cluster-signing-key-file', 'ca.key'],
+        ...['--leader-elect=false', '--secure-port', '0'],
+      ]);
+    if (!bare) await start('kube-scheduler', [...own, '--leader-elect=false', '--secure-port', '0']);
     const stages = join(assets, 'stages.yaml');
-    const kubelets = more.inert !== true && existsSync(join(assets, 'kwok')) && existsSync(stages);
+    const kubelets = !bare && more.inert !== true && existsSync(join(assets, 'kwok')) && existsSync(stages);
     if (kubelets) {
       const lease = ['--manage-all-nodes=true', '--node-lease-duration-seconds=40'];
       await start('kwok', [...own, ...lease, '--config', stages]);
