@@ -25,6 +25,8 @@ export type SlackSimulator = {
     query: URLSearchParams,
     body: unknown,
   ): Promise<{ status: number; body: unknown }>;
+  /** A file's bytes, if this person sees a message with it. */
+  readFile(user: string, id: string): { mimetype: string; data: Uint8Array } | undefined;
   onChange(listener: Listener): () => void;
   close(): Promise<void>;
 };
@@ -109,8 +111,16 @@ export type FaultRequest = { name: string; on: boolean };
 
 export type PageUser = { id: string; name: string; realName: string; role: string; isBot: boolean };
 export type PageChannel = { id: string; name: string; kind: 'channel' | 'im' };
-/** A shared file; `size` in bytes. */
-export type PageFile = { id: string; name: string; title: string; size: number };
+/** A shared file; `size` in bytes. Its bytes: GET /files/ID?user=U…, for those who see a message with it. */
+export type PageFile = {
+  id: string;
+  name: string;
+  title: string;
+  size: number;
+  mimetype?: string;
+  /** What a picture shows, for those who do not see it. */
+  altText?: string;
+};
 export type PageMessage = {
   channel: string;
   ts: string;

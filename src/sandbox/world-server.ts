@@ -12,7 +12,7 @@ import type { KubernetesSimulator, ProxmoxSimulator, SandboxClock, SlackSimulato
 
 export type WorldServerOptions = {
   readonly clock: SandboxClock & { skip(ms: number): void; skippedMs(): number };
-  readonly slack: Pick<SlackSimulator, 'handlePage' | 'onChange'>;
+  readonly slack: Pick<SlackSimulator, 'handlePage' | 'readFile' | 'onChange'>;
   readonly clusters: readonly {
     readonly name: string;
     readonly kubernetes: Pick<KubernetesSimulator, 'world' | 'onChange' | 'setFault'>;
@@ -173,6 +173,12 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     res.write(': hello\n\n');
     streams.add(res);
     req.once('close', () => streams.delete(res));
+  });
+  app.get('/api/slack/files/:id', (req, res) => {
+    const file = slack.readFile(z.string().catch('').parse(req.query['user']), req.params.id);
+    if (!file) return void res.status(404).json({ ok: false, error: 'file_not_found' });
+    // never shown as a page of this address, whatever is in it
+    res.set({ 'content-type': file.mimetype, 'content-disposition': 'attachment' }).end(file.data);
   });
   app.use('/api/slack', async (req, res) => {
     const body: unknown = req.method === 'GET' ? undefined : slackBody.parse(req.body);

@@ -1,17 +1,9 @@
 /** What the page must be for anyone who uses it: roles, forms, keyboard, themes, faults. */
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { OPERATION_MS, openSandbox, withBrowser } from './support/page.ts';
+import { OPERATION_MS, openSandbox, violations, withBrowser } from './support/page.ts';
 
 const browser = withBrowser();
 const long = { timeout: OPERATION_MS };
-
-/** What axe finds against WCAG 2 A and AA, as `rule: element`. */
-async function violations(page: Page): Promise<string[]> {
-  const { violations: found } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
-  return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
-}
 
 describe('the page', () => {
   it('refuses to provision for a viewer and says who may', async () => {

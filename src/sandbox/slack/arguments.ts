@@ -47,7 +47,11 @@ const schemas: Readonly<Record<string, z.ZodType<Rec>>> = {
   'users.info': z.looseObject({ user: id }),
   'usergroups.list': none,
   'usergroups.users.list': z.looseObject({ usergroup: id }),
-  'files.getUploadURLExternal': z.looseObject({ filename: id, length: z.coerce.number().int().min(1) }),
+  'files.getUploadURLExternal': z.looseObject({
+    filename: id,
+    length: z.coerce.number().int().min(1),
+    alt_txt: z.string().max(1000).optional(),
+  }),
   'files.completeUploadExternal': z.looseObject({
     files: z.array(z.looseObject({ id, title: z.string().optional() })).min(1),
     channel_id: id.optional(),

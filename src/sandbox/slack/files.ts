@@ -8,13 +8,30 @@ import { ApiError, bot } from './workspace.ts';
 import type { Workspace } from './workspace.ts';
 
 type Held = { key: string; file: PageFile; data: Buffer | undefined; done: boolean };
+const mimetypes: Readonly<Record<string, string>> = {
+  csv: 'text/csv',
+  txt: 'text/plain',
+  json: 'application/json',
+  jsonl: 'text/plain',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  gif: 'image/gif',
+  svg: 'image/svg+xml',
+};
+const mimetypeOf = (name: string): string =>
+  mimetypes[name.split('.').at(-1)?.toLowerCase() ?? ''] ?? 'application/octet-stream';
+
 export type Files = ReturnType<typeof createFiles>;
 
 /** The upload in three steps: get a URL, send the bytes there, complete. */
 export function createFiles(workspace: Workspace, messages: Messages, base: () => string) {
   const held = new Map<string, Held>();
   const shown = ({ file, key }: Held): Rec => ({
-    ...file,
+    id: file.id,
+    name: file.name,
+    title: file.title,
+    size: file.size,
+    mimetype: file.mimetype,
     filetype: file.name.split('.').at(-1) ?? '',
     user: bot.id,
     url_private: `${base()}/files/${key}`,
@@ -23,11 +40,14 @@ export function createFiles(workspace: Workspace, messages: Messages, base: () =
   return {
     methods: {
       'files.getUploadURLExternal': (a: Rec): Rec => {
-        const file = {
+        const altText = str(a['alt_txt']);
+        const file: PageFile = {
           id: workspace.id('F'),
           name: str(a['filename']),
           title: str(a['filename']),
           size: Number(a['length']),
+          mimetype: mimetypeOf(str(a['filename'])),
+          ...(altText === '' ? {} : { altText }),
         };
         const key = randomUUID();
         held.set(key, { key, file, data: undefined, done: false });
@@ -62,6 +82,14 @@ export function createFiles(workspace: Workspace, messages: Messages, base: () =
       if (!h || h.done) throw new ApiError('file_not_found');
       if (data.length !== h.file.size) throw new ApiError('invalid_size');
       h.data = data;
+    },
+    /** A file's bytes, if `user` sees a message with it. */
+    readAs(user: string, id: string): { mimetype: string; data: Buffer } | undefined {
+      const h = [...held.values()].find(({ file, done }) => file.id === id && done);
+      const seen = workspace.messages.some(
+        (m) => m.files?.some((f) => f.id === id) === true && workspace.sees(user, m),
+      );
+      return h?.data !== undefined && seen ? { mimetype: mimetypeOf(h.file.name), data: h.data } : undefined;
     },
     /** A shared file's bytes. */
     read: (key: string): Buffer | undefined => (held.get(key)?.done === true ? held.get(key)?.data : undefined),

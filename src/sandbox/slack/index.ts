@@ -72,6 +72,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     appToken,
     signingSecret,
     handlePage: createPageApi({ workspace, messages, views, responses, deliver }),
+    readFile: (user, id) => files.readAs(user, id),
     onChange(listener) {
       workspace.listeners.add(listener);
       return () => void workspace.listeners.delete(listener);

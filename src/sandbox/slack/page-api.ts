@@ -246,7 +246,7 @@ const state = ({ workspace, views }: PageParts, u: PageUser): Rec => {
       usageHint,
     })),
     shortcuts: workspace.declared?.shortcuts ?? [],
-    messages: workspace.messages.filter((m) => seen.some((c) => c.id === m.channel) && (m.to ?? u.id) === u.id),
+    messages: workspace.messages.filter((m) => workspace.sees(u.id, m)),
     modals: views.stack(u.id).map(pageView),
     home: home ? pageView(home) : undefined,
   };

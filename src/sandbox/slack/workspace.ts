@@ -95,6 +95,11 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[],
       if (!found) throw new ApiError('channel_not_found');
       return found;
     },
+    /** Whether a person sees a message: it is in a conversation of theirs, and not for somebody else alone. */
+    sees(user: string, m: Message): boolean {
+      const c = channels.find(({ id }) => id === m.channel);
+      return c !== undefined && (c.kind === 'channel' || c.user === user) && (m.to ?? user) === user;
+    },
     /** Throws `user_not_found`. */
     user(v: unknown): PageUser {
       const found = users.find((u) => u.id === v);

@@ -1,6 +1,7 @@
 /** Driving the sandbox's page. Invariant: only what a person could see or do is used. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
@@ -10,6 +11,12 @@ const artefacts = join(import.meta.dirname, '..', 'artefacts');
 /** What an operation takes at most, in real ms. */
 export const OPERATION_MS = 60_000;
 const LOOK_MS = 20_000;
+
+/** What axe finds against WCAG 2 A and AA, as `rule: element`. */
+export async function violations(page: Page): Promise<string[]> {
+  const { violations: found } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa']).analyze();
+  return found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
+}
 
 /** One browser for the file's tests. @throws Error when there is no Chromium. */
 export function withBrowser(): () => Browser {

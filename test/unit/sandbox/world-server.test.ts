@@ -21,6 +21,8 @@ beforeEach(async () => {
   server = await startWorldServer({
     clock,
     slack: {
+      readFile: (user, id) =>
+        user === 'U1' && id === 'F1' ? { mimetype: 'text/csv', data: Buffer.from('a,b') } : undefined,
       handlePage: async (method, path, query, body) => ({
         status: 200,
         body: { method, path, user: query.get('user'), body },
@@ -124,6 +126,15 @@ test('passes the page to the simulated Slack', async () => {
   const sent = await post('/api/slack/view/submit', { user: 'U1', viewId: 'V1', state: {} });
   expect(sent.body).toMatchObject({ method: 'POST', path: '/view/submit', body: { user: 'U1', viewId: 'V1' } });
   expect((await post('/api/slack/message', { text: 'nobody' })).status).toBe(400);
+});
+
+test('passes a file on to those who see it, to be saved and not shown', async () => {
+  const file = await fetch(`${server.url}/api/slack/files/F1?user=U1`);
+  expect([file.status, await file.text()]).toEqual([200, 'a,b']);
+  expect(file.headers.get('content-type')).toMatch(/^text\/csv/);
+  expect(file.headers.get('content-disposition')).toBe('attachment');
+  expect((await fetch(`${server.url}/api/slack/files/F1?user=U2`)).status).toBe(404);
+  expect((await fetch(`${server.url}/api/slack/files/F1`)).status).toBe(404);
 });
 
 test('many changes make one event', async () => {

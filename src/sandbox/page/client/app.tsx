@@ -7,23 +7,12 @@ import { Avatar, MessageList } from './messages.tsx';
 import { Modal } from './modal.tsx';
 import type { Edited } from './state.ts';
 import { ReaderContext } from './reader.ts';
+import { useStored } from './stored.ts';
 import { World } from './world.tsx';
 
 /** Signed in at first; the state then names everyone else. */
 const FIRST_USER = 'U0OPERATOR1';
 type Place = { kind: 'channel'; id: string } | { kind: 'home' };
-
-function useStored(key: string, initial: string): [string, (value: string) => void] {
-  const [value, setValue] = useState(() => localStorage.getItem(key) ?? initial);
-  const store = useCallback(
-    (next: string) => {
-      localStorage.setItem(key, next);
-      setValue(next);
-    },
-    [key],
-  );
-  return [value, store];
-}
 
 const inThread = (m: PageMessage): boolean => m.threadTs !== undefined && m.threadTs !== m.ts;
 
@@ -37,6 +26,8 @@ export function App() {
   const [showWorld, setShowWorld] = useState(() => window.innerWidth > 1100);
   const [toast, setToast] = useState('');
   const [seen, setSeen] = useState<Record<string, string>>({});
+  /** What had been seen of the conversation when it was opened. */
+  const [seenUntil, setSeenUntil] = useState<string>();
   const [homeEdited, setHomeEdited] = useState<Edited>({});
 
   useEffect(() => void (document.documentElement.dataset['theme'] = theme), [theme]);
@@ -46,7 +37,13 @@ export function App() {
     return () => clearTimeout(timer);
   }, [toast]);
   const reader = useMemo(
-    () => ({ me: user, users: slack?.users ?? [], channels: slack?.channels ?? [], nowMs: () => Date.now() + skewMs }),
+    () => ({
+      me: user,
+      users: slack?.users ?? [],
+      channels: slack?.channels ?? [],
+      shortcuts: slack?.shortcuts ?? [],
+      nowMs: () => Date.now() + skewMs,
+    }),
     [user, slack, skewMs],
   );
   const im = slack?.channels.find((c) => c.kind === 'im');
@@ -78,6 +75,7 @@ export function App() {
     ).length;
   const go = (to: Place): void => {
     setPlace(to);
+    setSeenUntil(to.kind === 'channel' ? seen[`${user}/${to.id}`] : undefined);
     setThread(undefined);
   };
   const entry = (label: string, id: string, current: boolean, icon: string, to: Place) => {
@@ -142,6 +140,7 @@ export function App() {
               value={user}
               onChange={(event) => {
                 setUser(event.target.value);
+                setSeenUntil(channel && seen[`${event.target.value}/${channel.id}`]);
                 setHomeEdited({});
                 if (channel?.kind === 'im') setPlace(undefined);
                 setThread(undefined);
@@ -168,7 +167,13 @@ export function App() {
                   aria-current={isHome ? undefined : 'page'}
                   onClick={() => go({ kind: 'channel', id: im.id })}
                 >
-                  Messages
+                  Messages{' '}
+                  {isHome && unread(im.id) > 0 && (
+                    <span className="count">
+                      {unread(im.id)}
+                      <span className="hidden"> unread</span>
+                    </span>
+                  )}
                 </button>
               </div>
             )}
@@ -222,6 +227,7 @@ export function App() {
                       messages={here.filter((m) => !inThread(m))}
                       onThread={setThread}
                       onError={setToast}
+                      {...(seenUntil === undefined ? {} : { seenUntil })}
                       intro={
                         channel.kind === 'im'
                           ? 'What Burst tells you alone.'

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { PageActionRequest } from '../../contract.ts';
 import { post } from './api.ts';
+import { Card, Container } from './cards.tsx';
 import { Dialog } from './dialog.tsx';
 import { Element, Picture } from './elements.tsx';
 import { plain } from './emoji.tsx';
@@ -197,60 +198,23 @@ function Block({ block, errors }: { block: Rec; errors: Record<string, string> }
       );
     case 'container':
       return (
-        <details className="block container" open={block['default_collapsed'] !== true}>
-          <summary>{plain(textOf(block['title']) || 'Details')}</summary>
-          {block['subtitle'] !== undefined && (
-            <div className="muted">
-              <Text of={block['subtitle']} />
-            </div>
-          )}
+        <Container block={block}>
           {list(block['child_blocks'])
             .map(rec)
             .map((child, i) => (
               <Block key={blockKey(child, i)} block={child} errors={errors} />
             ))}
-        </details>
+        </Container>
       );
     default:
       return <p className="muted small">{`This client cannot show a block of type ${str(block['type'])}.`}</p>;
   }
 }
 
-function Card({ block, id }: { block: Rec; id: string }) {
-  return (
-    <div className="block card">
-      {isRec(block['hero_image']) && <Picture image={block['hero_image']} className="hero" />}
-      <div className="card-head">
-        {isRec(block['icon']) && <Picture image={block['icon']} className="icon" />}
-        <div>
-          {block['title'] !== undefined && (
-            <strong>
-              <Text of={block['title']} />
-            </strong>
-          )}
-          {block['subtitle'] !== undefined && (
-            <span className="muted">
-              <Text of={block['subtitle']} />
-            </span>
-          )}
-        </div>
-      </div>
-      {block['body'] !== undefined && <Text of={block['body']} />}
-      {block['actions'] !== undefined && (
-        <div className="actions">
-          {list(block['actions']).map((e, i) => (
-            <Element key={i} element={rec(e)} blockId={id} />
-          ))}
-        </div>
-      )}
-    </div>
-  );
-}
-
 function Input({ block, error }: { block: Rec; error: string | undefined }) {
   const id = useId();
   const element = rec(block['element']);
-  const grouped = ['radio_buttons', 'checkboxes'].includes(str(element['type']));
+  const grouped = /^(radio_buttons|checkboxes|multi_.*)$/.test(str(element['type']));
   const hint = textOf(block['hint']);
   const optional = block['optional'] === true;
   const describedBy = [error === undefined ? '' : `${id}-error`, hint === '' ? '' : `${id}-hint`]

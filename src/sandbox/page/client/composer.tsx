@@ -2,6 +2,8 @@ import { useContext, useEffect, useId, useRef, useState } from 'react';
 import type { PageSlackState } from '../../contract.ts';
 import { post } from './api.ts';
 import { subCommands } from './hints.ts';
+import { Icon } from './icons.tsx';
+import { MenuButton } from './menu.tsx';
 import { escapeText } from './mrkdwn.ts';
 import { ReaderContext } from './reader.ts';
 
@@ -30,7 +32,7 @@ export function Composer(props: {
   threadTs?: string;
   onSent: () => void;
 }) {
-  const { users } = useContext(ReaderContext);
+  const { users, shortcuts } = useContext(ReaderContext);
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
@@ -69,6 +71,17 @@ export function Composer(props: {
     setChosen(-1);
     props.onSent();
   };
+  const offered = shortcuts
+    .filter((s) => s.type === 'global' && props.threadTs === undefined)
+    .map((s) => ({
+      label: s.name,
+      about: s.description,
+      pick: () =>
+        void post('/slack/shortcut', { user: props.user, callbackId: s.callbackId }).then((reply) => {
+          if (!reply.ok) setError(reply.error ?? 'That did not work.');
+          props.onSent();
+        }),
+    }));
   const take = (suggestion: Suggestion): void => {
     setText(suggestion.insert);
     setChosen(-1);
@@ -96,6 +109,11 @@ export function Composer(props: {
       )}
       {error !== '' && <div role="alert" className="composer-error">{`⚠ ${error}`}</div>}
       <div className="composer-box">
+        {offered.length > 0 && (
+          <MenuButton label="Shortcuts" className="composer-plus" items={offered}>
+            <Icon name="plus" />
+          </MenuButton>
+        )}
         <textarea
           ref={field}
           data-composer=""

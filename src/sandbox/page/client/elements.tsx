@@ -1,9 +1,12 @@
+import { useContext } from 'react';
 import type { ReactNode } from 'react';
 import { Button, Overflow } from './buttons.tsx';
+import { fileUrl } from './files.tsx';
 import { Choices, Picker, TextInput } from './inputs.tsx';
+import { ReaderContext } from './reader.ts';
 import { External, Select } from './selects.tsx';
 import type { Props } from './surface.ts';
-import { str } from './values.ts';
+import { rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 
 /** Any interactive element of a block. */
@@ -37,5 +40,14 @@ export function Element(props: Props): ReactNode {
 }
 
 export function Picture({ image, className }: { image: Rec; className?: string }) {
-  return <img src={str(image['image_url'])} alt={str(image['alt_text'])} className={className} loading="lazy" />;
+  const { me } = useContext(ReaderContext);
+  const own = str(rec(image['slack_file'])['id']);
+  return (
+    <img
+      src={own === '' ? str(image['image_url']) : fileUrl(own, me)}
+      alt={str(image['alt_text'])}
+      className={className}
+      loading="lazy"
+    />
+  );
 }

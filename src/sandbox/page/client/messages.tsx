@@ -1,7 +1,10 @@
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { PageMessage } from '../../contract.ts';
+import { post } from './api.ts';
 import { BlocksSurface } from './blocks.tsx';
+import { Files } from './files.tsx';
 import { Icon } from './icons.tsx';
+import { MenuButton } from './menu.tsx';
 import type { Edited } from './state.ts';
 import { ReaderContext } from './reader.ts';
 import { Mrkdwn } from './text.tsx';
@@ -30,12 +33,24 @@ function Message(props: {
   onError: (error: string) => void;
 }) {
   const { message, compact, onThread } = props;
-  const { me, users } = useContext(ReaderContext);
+  const { me, users, shortcuts } = useContext(ReaderContext);
   const [edited, setEdited] = useState<Edited>({});
   const from = users.find((u) => u.id === message.userId);
   const name = from?.realName ?? (message.userId === 'USLACKBOT' ? 'Slackbot' : message.userId);
   const time = clockTime(atMs(message.ts));
   const head = !compact || message.ephemeral;
+  const offered = shortcuts
+    .filter((s) => s.type === 'message')
+    .map((s) => ({
+      label: s.name,
+      about: s.description,
+      pick: () => {
+        const { channel, ts } = message;
+        void post('/slack/shortcut', { user: me, callbackId: s.callbackId, message: { channel, ts } }).then((reply) => {
+          if (!reply.ok) props.onError(reply.error ?? 'That did not work.');
+        });
+      },
+    }));
   return (
     <article
       className={`message ${head ? '' : 'compact'} ${message.ephemeral ? 'ephemeral' : ''}`}
@@ -73,8 +88,9 @@ function Message(props: {
             onError={props.onError}
           />
         ) : (
-          <Mrkdwn text={message.text} />
+          message.text !== '' && <Mrkdwn text={message.text} />
         )}
+        {message.files !== undefined && message.files.length > 0 && <Files files={message.files} />}
         {message.edited && from?.isBot !== true && <span className="muted small">(edited)</span>}
         {onThread && message.replyCount > 0 && (
           <button type="button" className="replies" onClick={() => onThread(message.ts)}>
@@ -82,15 +98,24 @@ function Message(props: {
           </button>
         )}
       </div>
-      {onThread && !message.ephemeral && (
-        <button
-          type="button"
-          className="thread-button"
-          aria-label={`Reply in thread to ${name} at ${time}`}
-          onClick={() => onThread(message.ts)}
-        >
-          <Icon name="reply" />
-        </button>
+      {!message.ephemeral && (onThread || offered.length > 0) && (
+        <div className="message-tools">
+          {onThread && (
+            <button
+              type="button"
+              className="tool"
+              aria-label={`Reply in thread to ${name} at ${time}`}
+              onClick={() => onThread(message.ts)}
+            >
+              <Icon name="reply" />
+            </button>
+          )}
+          {offered.length > 0 && (
+            <MenuButton label={`More actions for ${name} at ${time}`} className="tool" items={offered}>
+              <Icon name="more" />
+            </MenuButton>
+          )}
+        </div>
       )}
     </article>
   );
@@ -103,9 +128,11 @@ export function MessageList(props: {
   onThread?: (ts: string) => void;
   onError: (error: string) => void;
   intro?: string;
+  /** What came later was not seen before this visit. */
+  seenUntil?: string;
 }) {
   const { messages } = props;
-  const { nowMs } = useContext(ReaderContext);
+  const { me, nowMs } = useContext(ReaderContext);
   const box = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -120,6 +147,9 @@ export function MessageList(props: {
     if (inner.current) watch.observe(inner.current);
     return () => watch.disconnect();
   }, []);
+  const { seenUntil } = props;
+  const firstNew =
+    seenUntil === undefined ? undefined : messages.find((m) => m.ts > seenUntil && m.userId !== me && !m.ephemeral)?.ts;
   const day = (ts: string): string => new Date(atMs(ts)).toDateString();
   return (
     <div
@@ -143,6 +173,7 @@ export function MessageList(props: {
             !before.ephemeral &&
             before.userId === message.userId &&
             atMs(message.ts) - atMs(before.ts) < 300_000;
+          const isNew = message.ts === firstNew;
           const today = new Date(nowMs()).toDateString() === day(message.ts);
           return (
             <div key={`${message.channel}/${message.ts}`}>
@@ -159,7 +190,17 @@ export function MessageList(props: {
                   </span>
                 </div>
               )}
-              <Message message={message} compact={compact} onThread={props.onThread} onError={props.onError} />
+              {isNew && (
+                <div className="new-mark">
+                  <span>New</span>
+                </div>
+              )}
+              <Message
+                message={message}
+                compact={compact && !isNew}
+                onThread={props.onThread}
+                onError={props.onError}
+              />
             </div>
           );
         })}

@@ -26,7 +26,7 @@ export const isSafeUrl = (url: string): boolean => /^(https?:\/\/|mailto:)/i.tes
 
 /** Parses a mrkdwn text object. */
 export function parseMrkdwn(text: string): Part[] {
-  return fenced(text, (plain) => {
+  return fenced(text, /```([^]*?)```/, (plain) => {
     const parts: Part[] = [];
     let lines: string[] = [];
     let quoted = false;
@@ -49,7 +49,7 @@ export function parseMrkdwn(text: string): Part[] {
 /** Parses the text of a markdown block: headings, lists, tables, quotes, fences and inline marks. */
 export function parseMarkdown(text: string): Part[] {
   const inline = (s: string): Inline[] => parseInline(s, 'markdown');
-  return fenced(text, (plain) => {
+  return fenced(text, /```(?:[a-z]+\n)?([^]*?)```/, (plain) => {
     const parts: Part[] = [];
     for (const line of plain.split('\n')) {
       const last = parts.at(-1);
@@ -82,8 +82,8 @@ export function parseMarkdown(text: string): Part[] {
   });
 }
 
-function fenced(text: string, parse: (plain: string) => Part[]): Part[] {
-  return text.split(/```(?:[a-z]+\n)?([^]*?)```/).flatMap((piece, i): Part[] => {
+function fenced(text: string, fence: RegExp, parse: (plain: string) => Part[]): Part[] {
+  return text.split(fence).flatMap((piece, i): Part[] => {
     if (i % 2 === 1) return [{ type: 'pre', text: unescapeText(piece.replace(/^\n|\n$/g, '')) }];
     const plain = piece.replace(i > 0 ? /^\n/ : /^$/, '').replace(/\n$/, '');
     return plain === '' ? [] : parse(plain);

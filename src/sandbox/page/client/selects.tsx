@@ -37,19 +37,61 @@ export function Select(props: Props) {
     </option>
   );
   const groups = [...new Set(options.map((o) => o.group))];
+  if (multiple) {
+    const most = Number(element['max_selected_items'] ?? 100);
+    const toggle = (o: Option, on: boolean): void => {
+      const picked = options.filter((x) => (x === o ? on : chosen.includes(x.value)));
+      set({ type, [`${key}s`]: picked.map((x) => x.source) });
+    };
+    return (
+      <div
+        role="group"
+        className="choices many"
+        aria-labelledby={labels?.labelledBy}
+        aria-label={labels?.labelledBy === undefined ? placeholder : undefined}
+        aria-describedby={labels?.describedBy}
+        id={labels?.id}
+      >
+        {groups.map((group) => (
+          <div key={group} role={group === '' ? undefined : 'group'} aria-label={group === '' ? undefined : group}>
+            {group !== '' && (
+              <div className="group-label" aria-hidden="true">
+                {group}
+              </div>
+            )}
+            {options
+              .filter((o) => o.group === group)
+              .map((o) => {
+                const on = chosen.includes(o.value);
+                return (
+                  <label key={o.value} className="choice">
+                    <input
+                      type="checkbox"
+                      checked={on}
+                      disabled={!on && chosen.length >= most}
+                      aria-invalid={labels?.invalid === true ? true : undefined}
+                      onChange={(event) => toggle(o, event.target.checked)}
+                    />
+                    <span>{o.label}</span>
+                  </label>
+                );
+              })}
+          </div>
+        ))}
+        {options.length === 0 && <span className="muted small">Nothing to choose from yet</span>}
+      </div>
+    );
+  }
   return (
     <select
       {...aria(labels, placeholder)}
-      multiple={multiple}
       data-autofocus={element['focus_on_load'] === true ? '' : undefined}
-      value={multiple ? chosen : (chosen[0] ?? '')}
+      value={chosen[0] ?? ''}
       onChange={(event) => {
-        const values = [...event.target.selectedOptions].map((o) => o.value);
-        const picked = options.filter((o) => values.includes(o.value)).map((o) => o.source);
-        set({ type, [multiple ? `${key}s` : key]: multiple ? picked : (picked[0] ?? null) });
+        set({ type, [key]: options.find((o) => o.value === event.target.value)?.source ?? null });
       }}
     >
-      {!multiple && <option value="">{placeholder}</option>}
+      <option value="">{placeholder}</option>
       {groups.map((group) =>
         group === '' ? (
           options.filter((o) => o.group === '').map(option)
@@ -80,7 +122,11 @@ export function External(props: Props) {
     if (text.length >= min)
       timer.current = window.setTimeout(() => void suggest(blockId, actionId, text).then(setOptions), 200);
   };
-  const shown = options.length > 0 ? options : value['selected_option'] ? [value['selected_option']] : [];
+  const kept = [...list(value['selected_options']), value['selected_option']].filter(
+    (o) => o !== null && o !== undefined,
+  );
+  const same = (a: unknown, b: unknown): boolean => rec(a)['value'] === rec(b)['value'];
+  const shown = [...options, ...kept.filter((o) => !options.some((other) => same(o, other)))];
   return (
     <span className="external">
       <input
@@ -96,8 +142,10 @@ export function External(props: Props) {
       <button
         type="button"
         className="button"
-        hidden={value['selected_option'] === null}
-        onClick={() => set({ ...value, selected_option: null })}
+        hidden={kept.length === 0}
+        onClick={() =>
+          set({ ...value, ...('selected_options' in value ? { selected_options: [] } : { selected_option: null }) })
+        }
       >
         Clear
       </button>

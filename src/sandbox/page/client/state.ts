@@ -30,6 +30,10 @@ export function initialValue(element: Rec): Rec | undefined {
       return of('selected_user', 'initial_user');
     case 'multi_users_select':
       return of('selected_users', 'initial_users', []);
+    case 'multi_channels_select':
+      return of('selected_channels', 'initial_channels', []);
+    case 'multi_conversations_select':
+      return of('selected_conversations', 'initial_conversations', []);
     case 'channels_select':
       return of('selected_channel', 'initial_channel');
     case 'conversations_select':

@@ -12,6 +12,7 @@ function Cell({ of }: { of: unknown }) {
 /** What a cell sorts by: numbers as numbers. */
 function sortKey(of: unknown): string {
   const cell = rec(of);
+  if (cell['type'] === 'raw_number') return str(cell['value']);
   if (cell['type'] !== 'rich_text') return str(cell['text']) || str(cell['value']);
   const words = (v: unknown): string => str(rec(v)['text']) + list(rec(v)['elements']).map(words).join('');
   return words(cell);
@@ -56,8 +57,8 @@ export function DataTable({ block }: { block: Rec }) {
   const [order, setOrder] = useState({ column: -1, down: false });
   const [page, setPage] = useState(0);
   const [head = [], ...rows] = list(block['rows']).map(list);
-  const size = Math.max(1, Number(block['page_size'] ?? 10) || 10);
-  const rowHeader = Number(block['row_header_column_index'] ?? -1);
+  const size = Math.max(1, Number(block['page_size'] ?? 5) || 5);
+  const rowHeader = Number(block['row_header_column_index'] ?? 0);
   const collator = new Intl.Collator('en', { numeric: true });
   const sorted =
     order.column < 0
@@ -82,7 +83,7 @@ export function DataTable({ block }: { block: Rec }) {
                     className="plain"
                     onClick={() => setOrder({ column: i, down: own && !order.down })}
                   >
-                    <Cell of={cell} /> <span aria-hidden="true">{own ? (order.down ? '▾' : '▴') : ''}</span>
+                    <Cell of={cell} /> <span aria-hidden="true">{own ? (order.down ? '▾' : '▴') : '↕'}</span>
                   </button>
                 </th>
               );
@@ -98,7 +99,7 @@ export function DataTable({ block }: { block: Rec }) {
                     <Cell of={cell} />
                   </th>
                 ) : (
-                  <td key={i}>
+                  <td key={i} className={rec(cell)['type'] === 'raw_number' ? 'number' : undefined}>
                     <Cell of={cell} />
                   </td>
                 ),

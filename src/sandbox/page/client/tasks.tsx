@@ -4,7 +4,7 @@ import { list, rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 
 const statuses: Record<string, [string, string]> = {
-  pending: ['○', 'Waiting'],
+  pending: ['', 'Waiting'],
   in_progress: ['', 'In progress'],
   complete: ['✓', 'Done'],
   error: ['✕', 'Failed'],
