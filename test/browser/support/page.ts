@@ -61,6 +61,12 @@ export type Opened = {
   vm(name: string | RegExp): Locator;
   /** Keeps what is seen now, as an artefact. */
   shoot(name: string): Promise<void>;
+  /** Keeps what is seen now in both themes as artefacts, and fails on what axe finds in either. */
+  surface(name: string): Promise<void>;
+  /** Moves the focus there with Tab alone, backwards with Shift. */
+  tabTo(target: Locator, key?: 'Tab' | 'Shift+Tab'): Promise<void>;
+  /** Moves the sandbox's clock on by so many hours, one by one. */
+  passes(hours: number): Promise<void>;
   /** Signs in as another person, by the beginning of their real name. */
   switchUser(name: string): Promise<void>;
 };
@@ -137,6 +143,27 @@ export async function openPage(browser: Browser, url: string, options: OpenOptio
     vm: (hasText) => section('Proxmox VMs').getByRole('listitem').filter({ hasText }),
     async shoot(name) {
       await page.screenshot({ path: join(artefacts, `${name}.png`), animations: 'disabled' });
+    },
+    async surface(name) {
+      const was = await page.locator('html').getAttribute('data-theme');
+      for (const theme of ['light', 'dark']) {
+        await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+        await page.screenshot({ path: join(artefacts, `${name}-${theme}.png`), animations: 'disabled' });
+        expect(await violations(page), `${name} in ${theme}`).toEqual([]);
+      }
+      await page.evaluate(`document.documentElement.dataset.theme = '${was ?? 'light'}'`);
+    },
+    async tabTo(target, key = 'Tab') {
+      const focused = target.and(page.locator(':focus'));
+      for (let presses = 0; presses < 120 && (await focused.count()) === 0; presses++) await page.keyboard.press(key);
+      expect(await focused.count(), 'it cannot be reached with Tab').toBe(1);
+    },
+    async passes(hours) {
+      const hour = world.getByRole('button', { name: '+1 h' });
+      for (let passed = 0; passed < hours; passed++) {
+        await hour.click();
+        await world.getByText('One hour has passed.').waitFor();
+      }
     },
     async switchUser(name) {
       const box = page.getByLabel('Switch user');

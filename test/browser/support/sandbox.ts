@@ -31,12 +31,12 @@ export type StartedBurst = {
 };
 
 /** Runs `burst sandbox` on a free port until the test ends; answers the page's address. @throws Error with its output when it ends early. */
-export const startBurst = async (): Promise<string> => (await startBurstForAll()).url;
+export const startBurst = async (...args: string[]): Promise<string> => (await startBurstForAll(...args)).url;
 
 /** As startBurst, with what an assistant needs. */
-export async function startBurstForAll(): Promise<StartedBurst> {
+export async function startBurstForAll(...args: string[]): Promise<StartedBurst> {
   requireBuiltPage();
-  const child = spawn(process.execPath, [join(root, 'src', 'main.ts'), 'sandbox', '--port', '0'], {
+  const child = spawn(process.execPath, [join(root, 'src', 'main.ts'), 'sandbox', '--port', '0', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

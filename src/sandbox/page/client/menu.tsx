@@ -11,7 +11,7 @@ export function MenuButton(props: {
   items: MenuItem[];
   children: ReactNode;
 }) {
-  const [at, setAt] = useState<{ top: number; right: number }>();
+  const [at, setAt] = useState<{ top: number; right?: number; left?: number }>();
   const opener = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
   const { items } = props;
@@ -39,8 +39,9 @@ export function MenuButton(props: {
     if (!box) return;
     const height = items.reduce((sum, item) => sum + (item.about === undefined ? 34 : 54), 14);
     const below = box.bottom + height < window.innerHeight;
-    const right = Math.max(4, Math.min(window.innerWidth - box.right, window.innerWidth - 180));
-    setAt({ top: below ? box.bottom + 4 : Math.max(4, box.top - height - 4), right });
+    const top = below ? box.bottom + 4 : Math.max(4, box.top - height - 4);
+    const across = box.left < window.innerWidth / 2 ? { left: box.left } : { right: window.innerWidth - box.right };
+    setAt({ top, ...across });
   };
   const move = (event: React.KeyboardEvent): void => {
     const all = [...(menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
