@@ -21,7 +21,12 @@ export function Select(props: Props) {
     kind === 'users'
       ? users.filter((u) => !u.isBot).map((u) => ({ value: u.id, label: u.realName, source: u.id, group: '' }))
       : kind === 'channels' || kind === 'conversations'
-        ? channels.map((c) => ({ value: c.id, label: c.kind === 'im' ? 'Burst (direct message)' : `#${c.name}`, source: c.id, group: '' }))
+        ? channels.map((c) => ({
+            value: c.id,
+            label: c.kind === 'im' ? 'Burst (direct message)' : `#${c.name}`,
+            source: c.id,
+            group: '',
+          }))
         : element['option_groups'] === undefined
           ? given(element['options'], '')
           : list(element['option_groups']).flatMap((g) => given(rec(g)['options'], textOf(rec(g)['label'])));

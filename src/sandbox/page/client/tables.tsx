@@ -9,6 +9,13 @@ function Cell({ of }: { of: unknown }) {
   return str(cell['text']) || str(cell['value']);
 }
 
+/** Short words stand on one line, as in Slack; longer ones may break. */
+const cellClass = (of: unknown): string | undefined => {
+  const { type, text } = rec(of);
+  if (type === 'raw_number') return 'number';
+  return type === 'raw_text' && str(text).length <= 24 ? 'short' : undefined;
+};
+
 /** What a cell sorts by: numbers as numbers. */
 function sortKey(of: unknown): string {
   const cell = rec(of);
@@ -39,7 +46,7 @@ export function Table({ block }: { block: Rec }) {
           {rows.map((row, r) => (
             <tr key={r}>
               {row.map((cell, i) => (
-                <td key={i} style={style(i)}>
+                <td key={i} style={style(i)} className={cellClass(cell)}>
                   <Cell of={cell} />
                 </td>
               ))}
@@ -99,7 +106,7 @@ export function DataTable({ block }: { block: Rec }) {
                     <Cell of={cell} />
                   </th>
                 ) : (
-                  <td key={i} className={rec(cell)['type'] === 'raw_number' ? 'number' : undefined}>
+                  <td key={i} className={cellClass(cell)}>
                     <Cell of={cell} />
                   </td>
                 ),
