@@ -4,6 +4,7 @@ import { placementPolicy, safetyPolicy } from './config/index.ts';
 import type { ClusterConfig } from './config/index.ts';
 import { messageOf } from './domain/errors.ts';
 import { freeMemory } from './domain/placement.ts';
+import type { ServerEpisode } from './domain/server-plan.ts';
 import type { Check } from './observability/index.ts';
 import { createOperations } from './operations/index.ts';
 import type { SecondLock } from './ports/cluster.ts';
@@ -45,20 +46,34 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
   const parts = makeParts(options);
   const several = parts.clusters.length > 1;
   // clusters are looked at at once: one that does not answer takes its time only once
+  const books = storeAndSlack(parts);
   const clusters = parts.clusters.map(async (own): Promise<readonly Check[]> => {
     const { name } = own.cluster;
-    const checks = [...(await apiServer(own, several)), ...(await vmServer(own)), ...(await talos(own.config, parts))];
+    const seen = books.then(({ away }) => away.get(name));
+    const checks = [
+      ...(await apiServer(own, several)),
+      ...(await vmServer(own, seen)),
+      ...(await talos(own.config, parts)),
+    ];
     return several ? checks.map((check) => ({ ...check, name: `${check.name} ${name}` })) : checks;
   });
-  return [...(await storeAndSlack(parts)), ...(await Promise.all(clusters)).flat()];
+  return [...(await books).checks, ...(await Promise.all(clusters)).flat()];
 }
 
-const storeAndSlack = (parts: Parts): Promise<readonly Check[]> =>
-  part('database', async () => {
+/** Besides the checks: VM servers that the running Burst finds away, by cluster. */
+async function storeAndSlack(
+  parts: Parts,
+): Promise<{ readonly checks: readonly Check[]; readonly away: ReadonlyMap<string, ServerEpisode> }> {
+  const away = new Map<string, ServerEpisode>();
+  const checks = await part('database', async () => {
     const { config, clock, ids } = parts;
     const store = await openStore({ path: config.database.path, clock, ids });
     const found = await part('database', async () => {
       await store.probe();
+      for (const { cluster } of parts.clusters) {
+        const episode = await store.openServerEpisode(cluster.name);
+        if (episode !== undefined) away.set(cluster.name, episode);
+      }
       return [{ name: 'database', ok: true, text: config.database.path }];
     });
     const chat = part(
@@ -76,6 +91,8 @@ const storeAndSlack = (parts: Parts): Promise<readonly Check[]> =>
     );
     return [...found, ...(await chat)];
   });
+  return { checks, away };
+}
 
 const apiServer = ({ cluster, config }: ClusterParts, inOneLine: boolean): Promise<readonly Check[]> =>
   part(
@@ -100,11 +117,18 @@ const apiServer = ({ cluster, config }: ClusterParts, inOneLine: boolean): Promi
     () => cluster.stop(),
   );
 
-const vmServer = ({ vms, config }: ClusterParts): Promise<readonly Check[]> =>
+/** @param seen what the running Burst has found of it. */
+const vmServer = ({ vms, config }: ClusterParts, seen: Promise<ServerEpisode | undefined>): Promise<readonly Check[]> =>
   part(
     'vm server',
     async () => {
-      const health = { name: 'vm server', ...(await vms.health()) };
+      const found = await vms.health().catch((error: unknown) => ({ ok: false, text: messageOf(error) }));
+      const episode = await seen;
+      const note =
+        episode === undefined
+          ? ''
+          : `; the running Burst has had no answer since ${new Date(episode.sinceMs).toISOString()}, and what needs it waits`;
+      const health = { name: 'vm server', ok: found.ok, text: `${found.text}${note}` };
       if (!health.ok) return [health];
       const placement = placementPolicy(config);
       const template = placement.base.templates[0] ?? config.mcpServers.proxmox.settings['template'];

@@ -2,7 +2,16 @@
  * One cluster at work: its operations, engine, reaper and caches. Invariant: it shares the store, the clock and the log
  * with the other clusters and nothing else, so that one that hangs or is away holds up no other.
  */
-import { enginePolicy, healthPolicy, reaperPolicy, reaperSchedule } from './config/index.ts';
+import {
+  breakerPolicy,
+  enginePolicy,
+  healthPolicy,
+  reaperPolicy,
+  reaperSchedule,
+  tellAfterMs,
+} from './config/index.ts';
+import type { Away } from './domain/breaker.ts';
+import { formatDuration } from './domain/duration.ts';
 import type { Actor } from './domain/operation.ts';
 import type { Role } from './domain/policy.ts';
 import type { WorkerStatus } from './domain/worker.ts';
@@ -16,7 +25,8 @@ import type { Cluster } from './ports/cluster.ts';
 import type { Store } from './ports/store.ts';
 import { stepDeps } from './parts.ts';
 import type { ClusterParts, Parts } from './parts.ts';
-import { createReaper, scheduleReaper } from './reaper/index.ts';
+import { createReaper, scheduleReaper, tellOfServer } from './reaper/index.ts';
+import { watchServer } from './vm/index.ts';
 
 /** One cluster's server that says nothing within this time is told as unfit, ms. */
 const HEALTH_MS = 3_000;
@@ -57,11 +67,20 @@ export type MemberOptions = {
 export function createMember(options: MemberOptions): Member {
   const { own, parts, store, metrics, poke, changed } = options;
   const { clock, ids } = parts;
-  const { cluster, vms, config } = own;
+  const { cluster, config } = own;
   const { name } = cluster;
   const log = parts.log;
+  const { vms, watch } = watchServer(own.vms, {
+    clock,
+    policy: breakerPolicy(config),
+    log,
+    changed: async (away) => {
+      if (away === undefined && (await store.wakeRuns(name, 'all', clock.now())) > 0) engine.wake();
+      await tellOfServer({ cluster: name, store, clock, tellAfterMs: tellAfterMs(config), poke }, away);
+    },
+  });
   const deps = {
-    ...stepDeps(own, parts, store, options.installationId),
+    ...stepDeps({ ...own, vms }, parts, store, options.installationId),
     roleOf: (by: Actor) => options.roleOf(name, by),
   };
   const closers: (() => Promise<unknown>)[] = [];
@@ -75,6 +94,7 @@ export function createMember(options: MemberOptions): Member {
     definitions: runDefinitions(deps),
     owner: ids.next(),
     log,
+    away: watch.away,
     looked: ({ kind, step, outcome }, tookMs) =>
       metrics.stepLooked({ cluster: name, kind, step, outcome: stepOutcome(outcome) }, tookMs),
     operationEnded: ({ kind, state }) => {
@@ -117,7 +137,7 @@ export function createMember(options: MemberOptions): Member {
     if ('nodeName' in change) changed({ kind: 'worker', cluster: name, name: change.nodeName });
   });
   wakeOnChange(cluster, store, clock, () => engine.wake(), log);
-  gauge(metrics, cluster, store, operations, clock);
+  gauge(metrics, cluster, store, operations, clock, watch.away);
   return {
     name,
     operations,
@@ -128,6 +148,10 @@ export function createMember(options: MemberOptions): Member {
       });
     },
     async start() {
+      const left = await store.openServerEpisode(name);
+      if (left !== undefined) watch.resume(left.sinceMs, left.reason);
+      watch.start();
+      closers.push(() => watch.stop());
       engine.start();
       closers.push(() => engine.stop());
       await Promise.race([filled, clock.sleep(FILL_MS)]);
@@ -156,7 +180,9 @@ export function createMember(options: MemberOptions): Member {
     close: letGo,
     async checks() {
       const freshness = cluster.freshness();
-      const provider = await soon(vms.health(), clock);
+      const away = watch.away();
+      const provider =
+        away === undefined ? await soon(vms.health(), clock) : { ok: false, text: awayText(away, clock.now()) };
       const rival = reaper.rival();
       return [
         {
@@ -176,6 +202,9 @@ export function createMember(options: MemberOptions): Member {
     },
   };
 }
+
+const awayText = ({ sinceMs, reason, nextLookMs }: Away, nowMs: number): string =>
+  `away for ${formatDuration(nowMs - sinceMs)} (since ${new Date(sinceMs).toISOString()}), looked at again in ${formatDuration(Math.max(0, nextLookMs - nowMs))}: ${reason}`;
 
 type Health = { readonly ok: boolean; readonly text: string };
 
@@ -225,9 +254,18 @@ export function wakeOnChange(cluster: Cluster, store: Store, clock: Clock, wake:
 }
 
 /** What a scrape asks for is looked at when it comes. */
-function gauge(metrics: Metrics, cluster: Cluster, store: Store, operations: Operations, clock: Clock): void {
+function gauge(
+  metrics: Metrics,
+  cluster: Cluster,
+  store: Store,
+  operations: Operations,
+  clock: Clock,
+  away: () => Away | undefined,
+): void {
   metrics.onScrape(async () => {
     const { name } = cluster;
+    const gone = away();
+    metrics.setVmServerAway(name, gone === undefined ? 0 : Math.max(1, clock.now() - gone.sinceMs));
     const { workers } = await operations.fleet({ type: 'burst' });
     const counts: Partial<Record<WorkerStatus, number>> = {};
     for (const { status } of workers) counts[status] = (counts[status] ?? 0) + 1;

@@ -173,6 +173,8 @@ function checkTimes(file: FileConfig, add: Add): void {
   under('engine.retry_base_seconds', engine.retry_base_seconds, engine.retry_max_seconds, 'retry_max_seconds', [
     'engine.retry_max_seconds',
   ]);
+  const { first_retry_seconds: first, max_retry_seconds: most } = file.provider_health;
+  under('provider_health.first_retry_seconds', first, most, 'max_retry_seconds', ['provider_health.max_retry_seconds']);
   if (join.method === 'kubeadm')
     under('join.timeout_minutes', join.timeout_minutes, join.token_ttl_minutes, 'token_ttl_minutes', [
       'join.token_ttl_minutes',

@@ -8,6 +8,7 @@ export {
   accessPolicy,
   approvalPolicy,
   costPolicy,
+  breakerPolicy,
   drainPolicy,
   enginePolicy,
   joinTemplates,
@@ -15,6 +16,7 @@ export {
   reaperPolicy,
   reaperSchedule,
   safetyPolicy,
+  tellAfterMs,
   workerPolicy,
 } from './policy.ts';
 export { placementPolicy } from './placement.ts';

@@ -4,6 +4,7 @@ import { ruleOfBudget } from '../domain/budget.ts';
 import type { CostPolicy } from '../domain/budget.ts';
 import { microsOf, moneyOf } from '../domain/money.ts';
 import type { Money, Price } from '../domain/money.ts';
+import type { BreakerPolicy } from '../domain/breaker.ts';
 import type {
   AccessPolicy,
   DrainPolicy,
@@ -97,6 +98,23 @@ export function healthPolicy({ health }: ClusterConfig): HealthPolicy {
     maxUnhealthyPercent: health.maxUnhealthyPercent,
   };
 }
+
+/** Of the calls that one cut connection takes with it, the first and the last are closer than this, ms. */
+const ONE_CUT_MS = 2000;
+
+/** `provider_health`: when the VM server counts as away. */
+export function breakerPolicy({ providerHealth }: ClusterConfig): BreakerPolicy {
+  return {
+    failures: providerHealth.failures,
+    spanMs: providerHealth.failures === 1 ? 0 : ONE_CUT_MS,
+    checkEveryMs: providerHealth.checkSeconds * SECOND_MS,
+    firstRetryMs: providerHealth.firstRetrySeconds * SECOND_MS,
+    maxRetryMs: providerHealth.maxRetrySeconds * SECOND_MS,
+  };
+}
+
+/** `provider_health.tell_after_seconds`. */
+export const tellAfterMs = ({ providerHealth }: ClusterConfig): number => providerHealth.tellAfterSeconds * SECOND_MS;
 
 /** The reaper's cron expression: `schedules.reaper`, else every `burst_workers.cleanup_interval_seconds`. */
 export function reaperSchedule(config: ClusterConfig): string {

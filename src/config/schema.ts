@@ -333,6 +333,13 @@ export const fileSchema = z.strictObject({
     auto_repair: z.boolean().default(false),
     max_unhealthy_percent: whole(1, 100, 20),
   }),
+  provider_health: section({
+    check_seconds: seconds(1, 3600, 60),
+    failures: whole(1, 100, 3),
+    first_retry_seconds: seconds(1, 600, 5),
+    max_retry_seconds: seconds(1, 3600, 120),
+    tell_after_seconds: seconds(0, 86_400, 30),
+  }),
   engine: section({
     max_steps_at_once: whole(1, 500, 20),
     step_timeout_seconds: seconds(1, 3600, 60),

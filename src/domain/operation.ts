@@ -101,6 +101,17 @@ export type RunData = {
   readonly toldOf?: string;
   /** When pods that their budgets seemed to hold were last tried all the same, ms. */
   readonly triedAllAtMs?: number;
+  /** The VM server that it waits for, which is away; that time is none of its step's. */
+  readonly held?: Held | undefined;
+};
+
+export type Held = {
+  readonly server: string;
+  /** Since when that does not answer. */
+  readonly sinceMs: number;
+  readonly nextLookMs: number;
+  /** Until when the waiting has been taken out of the step's time. */
+  readonly atMs: number;
 };
 
 export type Run = {

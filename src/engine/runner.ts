@@ -3,9 +3,22 @@
  * before it acts; an outcome that is not known is looked at again, never taken for a failure; after the pivot only forward.
  */
 import { alertOf } from './alert.ts';
+import { ServerAway } from '../domain/breaker.ts';
+import type { Away } from '../domain/breaker.ts';
 import { isBurstError, messageOf } from '../domain/errors.ts';
 import { transition } from '../domain/operation.ts';
-import type { Actor, Failure, Operation, Run, RunData, RunEvent, RunKind, RunState } from '../domain/operation.ts';
+import { stepTitle } from '../domain/steps.ts';
+import type {
+  Actor,
+  Failure,
+  Held,
+  Operation,
+  Run,
+  RunData,
+  RunEvent,
+  RunKind,
+  RunState,
+} from '../domain/operation.ts';
 import type { EnginePolicy } from '../domain/policy.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AuditOutcome, NewAudit, NewOutbox, RunPatch, RunWrite, Store } from '../ports/store.ts';
@@ -27,6 +40,8 @@ export type RunnerDeps = {
   readonly log: Log;
   /** Called after each step's look, for metrics. */
   readonly looked?: (labels: { cluster: string; kind: RunKind; step: string; outcome: string }, tookMs: number) => void;
+  /** Whether the VM server is away: a run that waits for it is then not looked at in vain. */
+  readonly away?: () => Away | undefined;
   /** Called when the last run of an operation has ended, for metrics. */
   readonly operationEnded?: (operation: Operation) => void;
 };
@@ -34,6 +49,9 @@ export type RunnerDeps = {
 const SYSTEM: Actor = { kind: 'system', name: 'engine' };
 /** Failures for good: repeating the look cannot help. Everything else is looked at again until the step's time limit. */
 const FINAL_CODES = new Set(['safety_violation', 'invalid_input', 'provider_failed', 'forbidden', 'not_drained']);
+
+/** A run that waits for a VM server is looked at so long after the look at the server, ms. */
+const HELD_LATER_MS = 500;
 
 type Progress = { readonly run: Run; readonly goOn: boolean };
 
@@ -64,6 +82,12 @@ async function once(deps: RunnerDeps, run: Run, shutdown: AbortSignal): Promise<
   if (definition === undefined) throw new Error(`no definition of ${run.kind}`);
   if (run.state === 'running' && run.cancelRequested && !run.pivoted)
     return beginUndo(deps, definition, run, 'cancelled', { code: 'cancelled', message: 'Cancelled.' });
+  if (run.data.held !== undefined) {
+    const away = deps.away?.();
+    return away === undefined
+      ? { run: await resume(deps, run, run.data.held), goOn: true }
+      : { run: await hold(deps, run, away), goOn: false };
+  }
   if (run.state === 'undoing') return undoStep(deps, definition, run, shutdown);
   const step = definition.steps.find((candidate) => candidate.name === run.step);
   if (step === undefined) throw new Error(`${run.kind} has no step ${run.step}`);
@@ -146,6 +170,7 @@ async function handleThrow(
   step: Step,
   error: unknown,
 ): Promise<{ run: Run; result: StepResult | 'threw' } | 'lost'> {
+  if (error instanceof ServerAway) return { run: await hold(deps, run, error.away), result: 'threw' };
   const failure = failureOf(error);
   deps.log.warn(
     { runId: run.id, operationId: run.operationId, workerName: run.workerName, step: step.name, err: error },
@@ -168,6 +193,41 @@ async function handleThrow(
     notify: true,
   });
   return { run: next, result: 'threw' };
+}
+
+/** Puts a run off until its VM server is looked at again: no try, and no time of its step's. */
+async function hold(deps: RunnerDeps, run: Run, away: Away): Promise<Run> {
+  const nowMs = deps.clock.now();
+  const { held } = run.data;
+  const sinceMs = held?.atMs ?? Math.min(nowMs, Math.max(run.stepSinceMs, away.sinceMs));
+  const { server, sinceMs: awaySinceMs, nextLookMs } = away;
+  return write(deps, run, {
+    patch: {
+      nextLookAtMs: Math.max(nextLookMs, nowMs) + HELD_LATER_MS,
+      stepSinceMs: run.stepSinceMs + (nowMs - sinceMs),
+      attempts: 0,
+      progress: `Waiting for the VM server ${server}`,
+      data: merge(run.data, { held: { server, sinceMs: awaySinceMs, nextLookMs, atMs: nowMs } }),
+      claimedBy: undefined,
+      claimUntilMs: undefined,
+    },
+    type: 'held',
+    text: `the VM server ${server} is away: ${away.reason}`,
+    notify: held?.sinceMs !== awaySinceMs || held.nextLookMs !== nextLookMs,
+  });
+}
+
+async function resume(deps: RunnerDeps, run: Run, held: Held): Promise<Run> {
+  return write(deps, run, {
+    patch: {
+      stepSinceMs: run.stepSinceMs + (deps.clock.now() - held.atMs),
+      progress: run.state === 'undoing' ? 'Cleaning up' : stepTitle(run.step),
+      data: merge(run.data, { held: undefined }),
+    },
+    type: 'resumed',
+    text: `the VM server ${held.server} answers again`,
+    notify: true,
+  });
 }
 
 async function settle(
@@ -267,7 +327,7 @@ async function beginUndo(
   const undoing = await write(deps, run, {
     patch: {
       state: nextState(run, event),
-      data: run.data,
+      data: merge(run.data, { held: undefined }),
       failure,
       blocked: undefined,
       stepSinceMs: deps.clock.now(),

@@ -44,6 +44,8 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
     const owners = people(facts.owners ?? []);
     return { as: 'edited', to: reach(facts, owners), mention: owners };
   },
+  // it is nobody's own: the default channel
+  server: (facts) => ({ as: 'edited', to: reach(facts, []), mention: [] }),
   // where the approvers are is written with the notice; the outcome is told to who asked
   approval: (facts) => ({ as: 'edited', to: reach(facts, people([facts.requester])), mention: [] }),
   // its admins are mentioned by what was written with the notice

@@ -31,6 +31,8 @@ export type Metrics = {
   readonly setBurstWorkers: (cluster: string, counts: Readonly<Partial<Record<WorkerStatus, number>>>) => void;
   /** For how long the node and pod caches have been stale, in ms; 0 when they are fresh. */
   readonly setCacheStale: (cluster: string, staleMs: number) => void;
+  /** For how long the VM server has not answered, in ms; 0 when it does. */
+  readonly setVmServerAway: (cluster: string, awayMs: number) => void;
   /** Runs that are not ended, and notices not yet delivered. */
   readonly setBacklog: (cluster: string, counts: { readonly liveRuns: number; readonly outbox: number }) => void;
   /** Called before each scrape, to set gauges; a failure leaves them as they were. */
@@ -82,6 +84,18 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     labelNames: ['cluster'],
     registers,
   });
+  const server = new Gauge({
+    name: 'burst_vm_server_up',
+    help: 'Whether the VM server answers: 1 or 0.',
+    labelNames: ['cluster'],
+    registers,
+  });
+  const away = new Gauge({
+    name: 'burst_vm_server_away_seconds',
+    help: 'For how long the VM server has not answered; 0 when it does.',
+    labelNames: ['cluster'],
+    registers,
+  });
   const runs = new Gauge({
     name: 'burst_live_runs',
     help: 'Runs that are not ended.',
@@ -104,6 +118,10 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       for (const status of STATUSES) workers.set({ cluster, status }, counts[status] ?? 0);
     },
     setCacheStale: (cluster, staleMs) => stale.set({ cluster }, staleMs / 1000),
+    setVmServerAway: (cluster, awayMs) => {
+      server.set({ cluster }, awayMs > 0 ? 0 : 1);
+      away.set({ cluster }, awayMs / 1000);
+    },
     setBacklog: (cluster, counts) => {
       runs.set({ cluster }, counts.liveRuns);
       outbox.set({ cluster }, counts.outbox);

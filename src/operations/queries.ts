@@ -51,6 +51,7 @@ export function createQueries(
         joining: records.filter((record) => record.state === 'requested' && !names.has(record.name)).length,
         burstCount: records.length,
         maxBurstWorkers: deps.workers.maxBurstWorkers,
+        vmServer: deps.vms.away?.(),
       };
     },
 

@@ -1,4 +1,5 @@
 /** The one door to what Burst can do: Slack (and later MCP) call this and nothing else that changes the world. */
+import type { Away } from '../domain/breaker.ts';
 import type { Actor, Operation, Run } from '../domain/operation.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
 import type { SizeName, WorkerDetails, WorkerStatus, WorkerType, WorkerView } from '../domain/worker.ts';
@@ -25,6 +26,8 @@ export type Fleet = {
   readonly joining: number;
   readonly burstCount: number;
   readonly maxBurstWorkers: number;
+  /** Set while the VM server does not answer. */
+  readonly vmServer?: Away | undefined;
 };
 
 export type DestroyPreview = {

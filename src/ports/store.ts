@@ -19,6 +19,7 @@ import type { Lifespan } from '../domain/cost.ts';
 import type { HealthEpisode } from '../domain/health-plan.ts';
 import type { Price } from '../domain/money.ts';
 import type { Role } from '../domain/policy.ts';
+import type { ServerEpisode } from '../domain/server-plan.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -130,6 +131,8 @@ export type Notice =
     }
   /** (Re)draw the one message of a time that a worker was not Ready. */
   | { readonly kind: 'health'; readonly cluster: string; readonly workerName: string; readonly sinceMs: number }
+  /** (Re)draw the one message of a time that a VM server did not answer. */
+  | { readonly kind: 'server'; readonly cluster: string; readonly server: string; readonly sinceMs: number }
   /** (Re)draw the one message of an approval; remind its approvers, once; tell its requester how it ended, once. */
   | {
       readonly kind: 'approval';
@@ -333,6 +336,12 @@ export interface Store {
 
   /** Writes a notice unless one was written under this key before, in one transaction. @returns whether it was. */
   tellOnce(key: string, by: Actor, nowMs: number, notice: NewOutbox, audit: NewAudit): Promise<boolean>;
+  /** The time that a cluster's VM server does not answer and that has not ended. */
+  openServerEpisode(cluster: string): Promise<ServerEpisode | undefined>;
+  getServerEpisode(cluster: string, server: string, sinceMs: number): Promise<ServerEpisode | undefined>;
+  /** Writes the episode with its notice and audit row, if given, in one transaction. */
+  saveServerEpisode(episode: ServerEpisode, notice?: NewOutbox, audit?: NewAudit): Promise<void>;
+
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;
   enqueue(row: NewOutbox): Promise<void>;

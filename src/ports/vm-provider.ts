@@ -3,6 +3,7 @@
  * a listing that failed throws and is never an empty list.
  */
 import type { HostFacts, Place } from '../domain/placement.ts';
+import type { Away } from '../domain/breaker.ts';
 
 export type VmState = 'running' | 'stopped' | 'unknown';
 
@@ -80,4 +81,6 @@ export interface VmProvider {
     signal?: AbortSignal,
   ): Promise<TaskHandle | undefined>;
   task(handle: TaskHandle, signal?: AbortSignal): Promise<TaskState>;
+  /** Of one whose server is watched: since when that does not answer. Its other methods then throw `ServerAway`, unsent. */
+  readonly away?: () => Away | undefined;
 }

@@ -46,7 +46,7 @@ export type ProxmoxSimulator = {
   readonly mcpUrl: string;
   world(): { hosts: WorldHost[]; vms: WorldVm[]; tasks: WorldTask[] };
   onChange(listener: Listener): () => void;
-  setFault(name: 'clone_fails' | 'never_joins' | 'locked' | 'host_offline', on: boolean): void;
+  setFault(name: 'clone_fails' | 'never_joins' | 'locked' | 'host_offline' | 'server_down', on: boolean): void;
   close(): Promise<void>;
 };
 

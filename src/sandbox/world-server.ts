@@ -33,6 +33,7 @@ const faultNames = [
   'pdb_blocks',
   'locked',
   'host_offline',
+  'server_down',
   'kubelet_down',
   'api_down',
 ] as const;
@@ -43,6 +44,7 @@ const faultLabels: Record<FaultName, string> = {
   pdb_blocks: 'PodDisruptionBudget blocks',
   locked: 'Proxmox locked',
   host_offline: 'Proxmox host pve2 offline',
+  server_down: 'VM server away',
   kubelet_down: 'Kubelet of a burst worker down',
   api_down: 'API server down',
 };

@@ -16,7 +16,7 @@ import { personOf } from '../domain/operation.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { approvalMessage, outcomeMessage, reminderMessage } from './blocks/approvals.ts';
-import { alertMessage, healthMessage, warningMessage } from './blocks/notices.ts';
+import { alertMessage, healthMessage, serverMessage, warningMessage } from './blocks/notices.ts';
 import { budgetMessage } from './blocks/cost.ts';
 import { operationMessage } from './blocks/operation.ts';
 import { threadMessage } from './blocks/thread.ts';
@@ -185,6 +185,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     await redrawn(row, healthMessage(episode, mention), 'health', to);
   };
 
+  /** Draws the message of a time that a VM server does not answer. */
+  const deliverServer = async (row: OutboxRow, notice: Extract<Notice, { kind: 'server' }>): Promise<void> => {
+    const episode = await store.getServerEpisode(notice.cluster, notice.server, notice.sinceMs);
+    if (episode === undefined) return;
+    const { to } = await telling(row, undefined);
+    await redrawn(row, shown(serverMessage(episode), notice.cluster), 'server', to);
+  };
+
   /** The one message of this key as it is now; posted when it is not there. */
   const redrawn = async (row: OutboxRow, message: Message, identity: string, to: readonly string[]): Promise<void> => {
     const digest = digestOf(message.text, message.blocks);
@@ -240,6 +248,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
       case 'health':
         await deliverHealth(row, notice);
+        return true;
+      case 'server':
+        await deliverServer(row, notice);
         return true;
       case 'approval':
         await deliverApproval(row, notice);
@@ -328,6 +339,7 @@ function namesOf(notice: Notice): readonly string[] {
       return notice.workers;
     case 'health':
       return [notice.workerName];
+    case 'server':
     case 'approval':
     case 'budget':
       return [];

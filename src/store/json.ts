@@ -61,6 +61,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   volumesLeft: number.exactOptional(),
   toldOf: z.string().exactOptional(),
   triedAllAtMs: z.number().exactOptional(),
+  held: z.object({ server: text, sinceMs: number, nextLookMs: number, atMs: number }).optional(),
 });
 
 export const blockedSchema: z.ZodType<Blocked> = z.object({
@@ -92,6 +93,7 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
     text,
   }),
   z.object({ kind: z.literal('health'), cluster: text, workerName: text, sinceMs: number }),
+  z.object({ kind: z.literal('server'), cluster: text, server: text, sinceMs: number }),
   z.object({
     kind: z.literal('approval'),
     cluster: text,

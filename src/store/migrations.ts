@@ -398,6 +398,20 @@ create index workers_by_vm_gone on workers (vm_gone_ms);
 alter table approvals add column cost text;
 `;
 
+/** Times that VM servers did not answer. */
+const servers = `
+create table server_episodes (
+  cluster text not null,
+  server text not null,
+  since_ms integer not null,
+  reason text not null,
+  told_at_ms integer,
+  ended_at_ms integer,
+  primary key (cluster, server, since_ms)
+) strict, without rowid;
+create index server_episodes_open on server_episodes (cluster, since_ms) where ended_at_ms is null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -409,4 +423,5 @@ export const migrations: readonly Migration[] = [
   { name: 'requests that were acknowledged', sql: inbox },
   { name: 'chain of audit rows', sql: auditChain, move: chainRows, after: auditTriggers },
   { name: 'what workers cost', sql: costs },
+  { name: 'times that VM servers were away', sql: servers },
 ];

@@ -148,6 +148,15 @@ export type HealthTable = {
   auto_repaired: number;
 };
 
+export type ServersTable = {
+  cluster: string;
+  server: string;
+  since_ms: number;
+  reason: string;
+  told_at_ms: number | null;
+  ended_at_ms: number | null;
+};
+
 export type ApprovalsTable = {
   id: string;
   cluster: string;
@@ -200,6 +209,7 @@ export type Tables = {
   approvals: ApprovalsTable;
   approval_decisions: ApprovalDecisionsTable;
   health_episodes: HealthTable;
+  server_episodes: ServersTable;
   meta: { key: string; value: string };
   workers: WorkersTable;
   operations: OperationsTable;

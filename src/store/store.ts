@@ -16,6 +16,7 @@ import * as inbox from './inbox.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as runs from './runs.ts';
+import * as servers from './servers.ts';
 import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
@@ -154,6 +155,16 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
     saveEpisode: (episode, notice, row) =>
       write((writer) => {
         health.saveEpisode(writer, episode);
+        if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
+        if (row !== undefined) audit.appendAudit(writer, [row]);
+      }),
+
+    openServerEpisode: async (cluster) => read((reader) => servers.openServerEpisode(reader, cluster)),
+    getServerEpisode: async (cluster, server, sinceMs) =>
+      read((reader) => servers.getServerEpisode(reader, cluster, server, sinceMs)),
+    saveServerEpisode: (episode, notice, row) =>
+      write((writer) => {
+        servers.saveServerEpisode(writer, episode);
         if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
         if (row !== undefined) audit.appendAudit(writer, [row]);
       }),

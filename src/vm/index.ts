@@ -11,3 +11,4 @@ export {
   type MachineProfile,
   type Profile,
 } from './profile.ts';
+export { watchServer, type Watch } from './watched.ts';

@@ -119,6 +119,7 @@ export async function createHarness(
       definitions: runDefinitions(deps),
       owner: `process-${(processes += 1)}`,
       log: silent,
+      away: () => deps.vms.away?.(),
       advanced: () => undefined,
     });
   let engine = boot();

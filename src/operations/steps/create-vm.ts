@@ -183,7 +183,10 @@ export function cloneVm(deps: StepDeps, reserve = idReserver(deps)): Step {
       }
       return waitFor(deps, title);
     },
-    undo: (context) => removeVm(deps, context, { unlessOurs: 'leave', allowUntagged: true }),
+    undo: async (context) =>
+      context.data.cloneRequested === true
+        ? removeVm(deps, context, { unlessOurs: 'leave', allowUntagged: true })
+        : { kind: 'done', text: 'no clone had been asked for' },
   };
 }
 

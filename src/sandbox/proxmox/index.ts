@@ -143,6 +143,10 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
       response.end();
     });
   });
+  let down = false;
+  http.on('connection', (socket) => {
+    if (down) socket.destroy();
+  });
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
     http.listen(options.port ?? 0, '127.0.0.1', resolve);
@@ -167,7 +171,10 @@ export async function startProxmoxSimulator(options: ProxmoxOptions): Promise<Pr
       return () => listeners.delete(listener);
     },
     setFault(name, on) {
-      if (on) pve.faults.add(name);
+      if (name === 'server_down') {
+        down = on;
+        if (on) http.closeAllConnections();
+      } else if (on) pve.faults.add(name);
       else pve.faults.delete(name);
       for (const listener of listeners) listener();
     },

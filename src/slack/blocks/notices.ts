@@ -1,6 +1,7 @@
 /** Notices about deadlines and surprises. Pure: facts in, message out. */
 import { formatDuration } from '../../domain/duration.ts';
 import type { HealthEpisode } from '../../domain/health-plan.ts';
+import type { ServerEpisode } from '../../domain/server-plan.ts';
 import type { Notice } from '../../ports/store.ts';
 import { MOST_TEXT, button, clamp, code, date, deadline, foreign, mention, names, section } from './text.ts';
 import type { Message } from './text.ts';
@@ -75,4 +76,13 @@ export function healthMessage(episode: HealthEpisode, owners: readonly string[])
       },
     ],
   };
+}
+
+/** The one message of a time that a VM server does not answer, from its begin to its end. */
+export function serverMessage({ server, sinceMs, reason, endedAtMs }: ServerEpisode): Message {
+  const text =
+    endedAtMs === undefined
+      ? `:red_circle: The VM server ${code(server)} has not answered since ${date(sinceMs)} (${foreign(reason, 300)}). What needs it waits, and goes on by itself when it answers again; nodes and their pods are not touched by this.`
+      : `:large_green_circle: The VM server ${code(server)} answers again, ${date(endedAtMs)}; it had not for ${formatDuration(endedAtMs - sinceMs)} (${foreign(reason, 300)}). What had to wait goes on.`;
+  return { text: clamp(text, MOST_TEXT), blocks: [section(text)] };
 }

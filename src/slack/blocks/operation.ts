@@ -82,14 +82,13 @@ function tally(operation: Operation, runs: readonly Run[]): string {
 /** A run in one plain line (not escaped). */
 function runLine(run: Run, nowMs: number): string {
   const now = run.state === 'running' || run.state === 'undoing';
+  const sinceMs = run.data.held?.sinceMs ?? run.stepSinceMs;
   return [
     runWords[run.state],
     // An ended run's progress says what its state says.
     ...(!now || run.progress === ''
       ? []
-      : [
-          `${run.progress}${now && nowMs - run.stepSinceMs >= SHOWN_FROM_MS ? `, ${formatDuration(nowMs - run.stepSinceMs)}` : ''}`,
-        ]),
+      : [`${run.progress}${now && nowMs - sinceMs >= SHOWN_FROM_MS ? `, ${formatDuration(nowMs - sinceMs)}` : ''}`]),
     ...(now && run.cancelRequested && run.state === 'running' ? ['stopping'] : []),
     ...(run.failure === undefined ? [] : [run.failure.message]),
   ].join(': ');
@@ -109,6 +108,21 @@ function blockedText(run: Run, nowMs: number): string {
     ? '*It cannot finish by itself*: change the budget or the workload, cancel, or let an admin force it.'
     : '*Slow*: it may still finish by itself.';
   return `:octagonal_sign: ${code(run.workerName)} is blocked for ${formatDuration(nowMs - blocked.sinceMs)} (since ${date(blocked.sinceMs)}): ${why}. ${outlook}`;
+}
+
+/** Which workers wait for a VM server that is away, since when, and until when at least. */
+function heldText(runs: readonly Run[], nowMs: number): string[] {
+  const waiting = runs.filter(
+    (run) => run.data.held !== undefined && (run.state === 'running' || run.state === 'undoing'),
+  );
+  const held = waiting.map((run) => run.data.held).filter((each) => each !== undefined);
+  const [first] = held;
+  if (first === undefined) return [];
+  const nextMs = Math.max(...held.map((each) => each.nextLookMs));
+  const next = nextMs > nowMs ? `next look ${date(nextMs)}` : 'it is being looked at';
+  return [
+    `:electric_plug: ${names(waiting.map((run) => run.workerName))} ${waiting.length === 1 ? 'waits' : 'wait'} for the VM server ${code(first.server)}, which has not answered since ${date(first.sinceMs)} (${formatDuration(nowMs - first.sinceMs)}); ${next}. ${waiting.length === 1 ? 'It goes' : 'They go'} on without anybody's doing when it answers again.`,
+  ];
 }
 
 const drainKinds: ReadonlySet<Operation['kind']> = new Set(['drain', 'destroy', 'expire', 'repair']);
@@ -239,7 +253,8 @@ export function operationMessage(
       ...cancelled,
     ].join(' · '),
   );
-  const notes = [...forced, ...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
+  const held = heldText(runs, nowMs);
+  const notes = [...forced, ...held, ...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
   const elements = buttonsOf(operation, runs);
   const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
   const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run, nowMs), 200)}`);
@@ -253,6 +268,7 @@ export function operationMessage(
         state,
         ...lines,
         ...forced,
+        ...held,
         ...blocked,
         ...until,
         ...reason,

@@ -57,7 +57,12 @@ export function fleetLine(fleet: Fleet): string {
   const stale = fleet.freshness.stale
     ? ` :warning: The cluster is out of reach${fleet.freshness.sinceMs === undefined ? '' : ` since ${date(fleet.freshness.sinceMs)}`} (${foreign(fleet.freshness.reason)}); this may be old.`
     : '';
-  return `${fleet.burstCount} of at most ${fleet.maxBurstWorkers} burst workers${fleet.joining > 0 ? `, ${fleet.joining} of them on the way` : ''}; all workers: ${by('ready')}, ${by('busy')}, ${by('draining')}, ${by('not_ready')}.${stale}`;
+  const { vmServer } = fleet;
+  const away =
+    vmServer === undefined
+      ? ''
+      : ` :warning: The VM server ${code(vmServer.server)} has not answered since ${date(vmServer.sinceMs)} (${foreign(vmServer.reason)}); what needs it waits, and it is looked at again ${date(vmServer.nextLookMs)}.`;
+  return `${fleet.burstCount} of at most ${fleet.maxBurstWorkers} burst workers${fleet.joining > 0 ? `, ${fleet.joining} of them on the way` : ''}; all workers: ${by('ready')}, ${by('busy')}, ${by('draining')}, ${by('not_ready')}.${stale}${away}`;
 }
 
 function timeCell(worker: WorkerView, nowMs: number): RichTextBlock | { type: 'raw_text'; text: string } {

@@ -7,6 +7,7 @@ import {
   accessPolicy,
   approvalPolicy,
   costPolicy,
+  breakerPolicy,
   drainPolicy,
   enginePolicy,
   healthPolicy,
@@ -15,6 +16,7 @@ import {
   reaperPolicy,
   reaperSchedule,
   safetyPolicy,
+  tellAfterMs,
   workerPolicy,
 } from '../../../src/config/index.ts';
 import { fileSchema } from '../../../src/config/schema.ts';
@@ -152,6 +154,11 @@ const CASES: readonly [string, Case][] = [
   key('health.not_ready_minutes', '5', (c) => healthPolicy(c).notReadyMs, 600_000, 300_000),
   key('health.auto_repair', 'true', (c) => healthPolicy(c).autoRepair, false, true),
   key('health.max_unhealthy_percent', '50', (c) => healthPolicy(c).maxUnhealthyPercent, 20, 50),
+  key('provider_health.check_seconds', '5', (c) => breakerPolicy(c).checkEveryMs, 60_000, 5000),
+  key('provider_health.failures', '1', (c) => [breakerPolicy(c).failures, breakerPolicy(c).spanMs], [3, 2000], [1, 0]),
+  key('provider_health.first_retry_seconds', '1', (c) => breakerPolicy(c).firstRetryMs, 5000, 1000),
+  key('provider_health.max_retry_seconds', '60', (c) => breakerPolicy(c).maxRetryMs, 120_000, 60_000),
+  key('provider_health.tell_after_seconds', '0', tellAfterMs, 30_000, 0),
   key('burst_workers.name_prefix', 'tmp', (c) => workerPolicy(c).namePrefix, 'burst', 'tmp'),
   key('burst_workers.labels', '{team: x}', (c) => workerPolicy(c).extraLabels, {}, { team: 'x' }),
   key(

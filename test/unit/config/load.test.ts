@@ -172,6 +172,7 @@ describe('rules between keys', () => {
     ['kubernetes: { in_cluster: true, context: a }', 'kubernetes.context'],
     ['engine: { claim_seconds: 60 }', 'engine.step_timeout_seconds'],
     ['engine: { retry_base_seconds: 61 }', 'engine.retry_base_seconds'],
+    ['provider_health: { first_retry_seconds: 121 }', 'provider_health.first_retry_seconds'],
     ['join: { timeout_minutes: 61 }', 'join.timeout_minutes'],
     ['join: { k3s: { url: "https://a" } }', 'join.k3s.url'],
     ['join: { method: k3s, k3s: { token: t } }', 'join.k3s.url'],

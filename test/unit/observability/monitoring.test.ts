@@ -93,6 +93,7 @@ describe('monitoring', () => {
     metrics.stepLooked({ cluster: 'main', kind: 'add-worker', step: 'clone', outcome: 'done' }, 1500);
     metrics.reaperTicked({ cluster: 'main', outcome: 'ok' }, 4);
     metrics.onScrape(() => metrics.setCacheStale('main', 2500));
+    metrics.onScrape(() => metrics.setVmServerAway('main', 4000));
     metrics.onScrape(() => Promise.reject(new Error('a gauge that cannot be read')));
     metrics.setBurstWorkers('main', { ready: 2 });
     metrics.setBacklog('main', { liveRuns: 3, outbox: 1 });
@@ -107,6 +108,8 @@ describe('monitoring', () => {
       'burst_workers{cluster="main",status="ready"} 2',
       'burst_workers{cluster="main",status="draining"} 0',
       'burst_cache_stale_seconds{cluster="main"} 2.5',
+      'burst_vm_server_up{cluster="main"} 0',
+      'burst_vm_server_away_seconds{cluster="main"} 4',
       'burst_live_runs{cluster="main"} 3',
       'burst_outbox_waiting{cluster="main"} 1',
     ])
