@@ -4,12 +4,13 @@ import { audit } from './audit.ts';
 import type { Bench } from './bench.ts';
 import { drain } from './drain.ts';
 import { large } from './large.ts';
+import { floodBench } from './flood.ts';
 import { list } from './list.ts';
 import { memory } from './memory.ts';
 import { reaper } from './reaper.ts';
 import { vm } from './vm.ts';
 
-const benches: readonly Bench[] = [ack, list, reaper, drain, vm, memory, large, audit];
+const benches: readonly Bench[] = [ack, floodBench, list, reaper, drain, vm, memory, large, audit];
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };

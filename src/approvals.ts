@@ -75,10 +75,10 @@ export function createPeople(approvals: Approvals): People {
     return asker?.kind === by.kind && actorId(asker) === actorId(by) ? approval : undefined;
   };
   return {
-    async ask({ by, cluster, wanted, why, reason, idempotencyKey }) {
+    async ask({ by, cluster, wanted, why, reason, idempotencyKey, rates }) {
       // a person decides: what is asked may be what an admin may do
       const params = paramsOf(wanted, true);
-      return askedOf(await approvals.put({ by, cluster, params, why, reason, idempotencyKey }));
+      return askedOf(await approvals.put({ by, cluster, params, why, reason, idempotencyKey, rates }));
     },
     async get(id, by) {
       const approval = await ownOf(id, by);

@@ -1,5 +1,8 @@
 /** The assistants' door, wired: every cluster's operations behind bearer tokens. */
 import type { AssistantPolicy } from './domain/assistant.ts';
+import { createFloodGate } from './domain/flood.ts';
+import type { FloodGate } from './domain/flood.ts';
+import type { RateRule } from './domain/rate-limit.ts';
 import type { Config } from './config/index.ts';
 import { createMcpServer, startMcpHttp } from './mcp/index.ts';
 import type { Change, McpHttp, People, ServerDeps, Token } from './mcp/index.ts';
@@ -26,13 +29,39 @@ export function createChanges(): Changes {
   };
 }
 
-const policyOf = (token: Config['mcp']['tokens'][number]): AssistantPolicy => ({
+const HOUR_MS = 3_600_000;
+type OwnToken = Config['mcp']['tokens'][number];
+
+function ratesOf(token: OwnToken): readonly RateRule[] {
+  const workers = (windowMs: number, maxWorkers: number | undefined): readonly RateRule[] =>
+    maxWorkers === undefined
+      ? []
+      : [{ of: 'requester', counts: 'provisions', windowMs, maxRequests: undefined, maxWorkers }];
+  const changes = (windowMs: number, maxRequests: number | undefined): readonly RateRule[] =>
+    maxRequests === undefined
+      ? []
+      : [{ of: 'requester', counts: 'changes', windowMs, maxRequests, maxWorkers: undefined }];
+  return [
+    ...workers(HOUR_MS, token.maxWorkersPerHour),
+    ...workers(24 * HOUR_MS, token.maxWorkersPerDay),
+    ...changes(HOUR_MS, token.maxChangesPerHour),
+    ...changes(24 * HOUR_MS, token.maxChangesPerDay),
+  ];
+}
+
+const policyOf = (token: OwnToken): AssistantPolicy => ({
   name: token.name,
   userId: token.user,
   role: token.role,
   clusters: token.clusters,
   alone: token.alone,
-  limits: { maxCount: token.maxCount, maxTtlHours: token.maxTtlHours, sizes: token.sizes },
+  limits: {
+    maxCount: token.maxCount,
+    maxTtlHours: token.maxTtlHours,
+    sizes: token.sizes,
+    rates: ratesOf(token),
+    callsPerMinute: token.maxCallsPerMinute,
+  },
 });
 
 /** Starts to listen. @throws when the address cannot be listened on. */
@@ -45,6 +74,13 @@ export async function startAssistants(
 ): Promise<McpHttp> {
   const { mcp } = config;
   const workers = new Map(config.clusters.map((own) => [own.kubernetes.name, own.burstWorkers]));
+  // a token's sessions share its bucket
+  const gates = new Map<string, FloodGate>(
+    mcp.tokens.map(({ name, maxCallsPerMinute: calls }) => [
+      name,
+      createFloodGate(calls === undefined ? undefined : { burst: calls, perMinute: calls }),
+    ]),
+  );
   const deps: ServerDeps = {
     clusters: doors,
     store,
@@ -57,6 +93,7 @@ export async function startAssistants(
       ttlHours: workers.get(cluster)?.defaultTtlHours ?? config.burstWorkers.defaultTtlHours,
     }),
     onChange,
+    called: ({ name }) => gates.get(name)?.(name, clock.now()) ?? { ok: true },
     version,
   };
   return startMcpHttp({

@@ -6,6 +6,7 @@ import {
   breakerPolicy,
   enginePolicy,
   healthPolicy,
+  provisionRates,
   reaperPolicy,
   reaperSchedule,
   tellAfterMs,
@@ -107,6 +108,7 @@ export function createMember(options: MemberOptions): Member {
   });
   const operations = createOperations({
     ...deps,
+    rates: provisionRates(parts.config),
     submitted: (operation) => {
       if (operation !== undefined) metrics.operationStarted({ cluster: name, kind: operation.kind });
       engine.wake();

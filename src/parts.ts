@@ -5,6 +5,7 @@ import {
   accessPolicy,
   costPolicy,
   drainPolicy,
+  floodPolicy,
   joinTemplates,
   placementPolicy,
   renderJoin,
@@ -258,6 +259,7 @@ export function makeSlack(
   });
   const first = doorsOf.find(({ cluster }) => cluster === defaultCluster) ?? doorsOf[0];
   if (first === undefined) throw new TypeError('no cluster is configured');
+  const flood = floodPolicy(parts.config);
   return createSlackApp({
     mode:
       slack.mode === 'socket'
@@ -272,6 +274,8 @@ export function makeSlack(
       .concat(parts.config.cost.budgets.flatMap((budget) => budget.approvers.groups)),
     ...(approvals === undefined ? {} : { approvals }),
     ...(costs === undefined ? {} : { costs }),
+    ...(flood === undefined ? {} : { flood }),
+    exemptAdmins: parts.config.limits.adminsExempt,
     ...(slack.channel === undefined ? {} : { defaultChannelId: slack.channel }),
     clock: parts.clock,
     ids: parts.ids,

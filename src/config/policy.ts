@@ -15,6 +15,7 @@ import type {
   SafetyPolicy,
   WorkerPolicy,
 } from '../domain/policy.ts';
+import type { BucketPolicy, RateRule } from '../domain/rate-limit.ts';
 import type { WorkerSize } from '../domain/worker.ts';
 import type { ClusterConfig } from './schema.ts';
 import type { JoinTemplates } from './templates.ts';
@@ -139,6 +140,31 @@ export function enginePolicy({ engine }: ClusterConfig): EnginePolicy {
 /** `slack.roles` and `slack.channels`. */
 export function accessPolicy({ slack }: ClusterConfig): AccessPolicy {
   return { roles: slack.roles, channels: slack.channels };
+}
+
+/** `limits.per_user` and `limits.per_workspace`; 0 is no limit. */
+export function provisionRates({ limits }: ClusterConfig): readonly RateRule[] {
+  const windowMs = limits.windowMinutes * MINUTE_MS;
+  return (
+    [
+      ['requester', limits.perUser],
+      ['everybody', limits.perWorkspace],
+    ] as const
+  )
+    .filter(([, { requests, workers }]) => requests > 0 || workers > 0)
+    .map(([of, { requests, workers }]) => ({
+      of,
+      counts: 'provisions',
+      windowMs,
+      maxRequests: requests === 0 ? undefined : requests,
+      maxWorkers: workers === 0 ? undefined : workers,
+    }));
+}
+
+/** `limits.commands`; undefined: nobody is refused. */
+export function floodPolicy({ limits }: ClusterConfig): BucketPolicy | undefined {
+  const { burst, perMinute } = limits.commands;
+  return perMinute === 0 ? undefined : { burst, perMinute };
 }
 
 const minutesOf = (clock = ''): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));

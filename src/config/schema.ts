@@ -234,6 +234,16 @@ const approvals = section({
   rules: z.array(approvalRule).max(100).default([]),
 });
 
+const provisioning = (requests: number, workers: number) =>
+  section({ requests: whole(0, 100_000, requests), workers: whole(0, 100_000, workers) });
+const limits = section({
+  window_minutes: whole(1, 10_080, 60),
+  per_user: provisioning(20, 40),
+  per_workspace: provisioning(100, 200),
+  commands: section({ burst: whole(1, 10_000, 60), per_minute: whole(0, 10_000, 60) }),
+  admins_exempt: z.boolean().default(false),
+});
+
 const slack = section({
   mode: z.enum(['socket', 'http']).default('socket'),
   bot_token: secret(),
@@ -266,6 +276,11 @@ export const mcpToken = z.strictObject({
   max_count: z.int().min(1).max(10).optional(),
   max_ttl_hours: z.int().min(1).max(168).optional(),
   sizes: z.array(sizeName).max(100).default([]),
+  max_workers_per_hour: z.int().min(1).max(10_000).optional(),
+  max_workers_per_day: z.int().min(1).max(10_000).optional(),
+  max_changes_per_hour: z.int().min(1).max(10_000).optional(),
+  max_changes_per_day: z.int().min(1).max(10_000).optional(),
+  max_calls_per_minute: z.int().min(1).max(10_000).optional(),
 });
 
 const mcp = section({
@@ -350,6 +365,7 @@ export const fileSchema = z.strictObject({
   }),
   approvals,
   cost,
+  limits,
   slack,
   database: section({ path: text(4000).default('data/burst.sqlite') }),
   logging: section({

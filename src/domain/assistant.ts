@@ -2,6 +2,7 @@
  * What an assistant may do by itself, what a person must decide for it, and what it may not even ask. Invariant: destroy
  * and force are a person's decision unless the token's own configuration says otherwise; limits hold for both.
  */
+import type { RateRule } from './rate-limit.ts';
 import type { Role } from './policy.ts';
 
 export type AssistantAction = 'provision' | 'extend' | 'drain' | 'destroy' | 'force' | 'cancel';
@@ -22,6 +23,10 @@ export type AssistantPolicy = {
     readonly maxTtlHours: number | undefined;
     /** Sizes it may ask for; empty: all. */
     readonly sizes: readonly string[];
+    /** Limits over time, on top of everybody's. */
+    readonly rates: readonly RateRule[];
+    /** Calls of any tool, and reads of any resource. */
+    readonly callsPerMinute: number | undefined;
   };
 };
 

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'awaiting_approval'
   | 'limit_reached'
   | 'over_budget'
+  | 'rate_limited'
   | 'worker_busy'
   | 'not_drained'
   | 'changed_meanwhile'
@@ -28,6 +29,8 @@ export type BurstErrorOptions = {
   readonly left?: string;
   /** What the person can do now, in one sentence. */
   readonly hint?: string;
+  /** From when on the same request would be let through, ms since the epoch. */
+  readonly retryAtMs?: number;
   /** Other names the person may have meant, best first. */
   readonly suggestions?: readonly string[];
   readonly cause?: unknown;
@@ -42,12 +45,14 @@ export class BurstError extends Error {
   readonly code: ErrorCode;
   readonly left: string | undefined;
   readonly hint: string | undefined;
+  readonly retryAtMs: number | undefined;
   readonly suggestions: readonly string[];
   constructor(code: ErrorCode, message: string, options: BurstErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.left = options.left;
     this.hint = options.hint;
+    this.retryAtMs = options.retryAtMs;
     this.suggestions = options.suggestions ?? [];
   }
 }

@@ -3,6 +3,7 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { isBurstError } from '../domain/errors.ts';
 import { clean } from './text.ts';
 import type { Log } from './types.ts';
+import { time } from './views.ts';
 
 export function reply(structured: Record<string, unknown>, text: string): CallToolResult {
   return { content: [{ type: 'text', text }], structuredContent: structured };
@@ -21,6 +22,7 @@ export function failure(error: unknown, log: Log): CallToolResult {
     clean(error.message, 600),
     error.left === undefined ? '' : clean(error.left, 300),
     error.hint === undefined ? '' : clean(error.hint, 300),
+    error.retryAtMs === undefined ? '' : `Try again at ${time(error.retryAtMs)}.`,
     error.suggestions.length === 0
       ? ''
       : `Did you mean ${error.suggestions

@@ -51,6 +51,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     FLEET,
     { title: 'Fleet', ...description('All workers, as list_workers') },
     async (uri) => {
+      await session.admit();
       return json(uri, fleetOut(await fleets()));
     },
   );
@@ -60,6 +61,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     AUDIT,
     { title: 'Audit', ...description(`The last ${MAX_AUDIT} lines of the audit, newest first`) },
     async (uri) => {
+      await session.admit();
       const each = session.among(undefined).map(({ cluster }) => store.listAudit({ cluster, limit: MAX_AUDIT }));
       const rows = (await Promise.all(each)).flat().sort((a, b) => b.atMs - a.atMs);
       return json(
@@ -106,6 +108,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     }),
     { title: 'Worker', ...description('One worker, as get_worker_details') },
     async (uri, { cluster, name }) => {
+      await session.admit();
       const { operations } = session.place(only(cluster));
       return json(uri, detailsOut(await operations.details(only(name))));
     },
@@ -128,6 +131,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, session: 
     }),
     { title: 'Operation', ...description('One operation with its workers') },
     async (uri, { id }) => {
+      await session.admit();
       const { operations } = await session.placeOf(only(id));
       const { operation, runs } = await operations.operation(only(id));
       return json(uri, operationOut(operation, runs));

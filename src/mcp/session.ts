@@ -49,6 +49,15 @@ export function createSession(deps: ServerDeps, token: Token) {
     ]);
   }
 
+  /** Counts a call. @throws `rate_limited` (audited once) when there were too many. */
+  async function admit(): Promise<void> {
+    const answer = deps.called(token);
+    if (answer.ok) return;
+    const text = `The token ${token.name} may call at most ${token.limits.callsPerMinute ?? 0} times in a minute.`;
+    if (answer.tell) await refused(seen[0]?.[0] ?? '', 'flood', text);
+    throw new BurstError('rate_limited', text, { left: 'Nothing was done.', retryAtMs: answer.retryAtMs });
+  }
+
   /** The clusters that this token may use, or the one of that name. @throws `not_found` when it is not among them. */
   function among(name: string | undefined): readonly Place[] {
     const places = seen.filter(([cluster]) => name === undefined || cluster === name);
@@ -248,13 +257,14 @@ export function createSession(deps: ServerDeps, token: Token) {
           why,
           reason: request.reason,
           idempotencyKey,
+          rates: token.limits.rates,
         });
         return follow(asked.id, await describeAsked(asked), extra);
       }
       case 'alone': {
         let accepted: Accepted;
         try {
-          accepted = await submit({ by, reason: request.reason, idempotencyKey });
+          accepted = await submit({ by, reason: request.reason, idempotencyKey, rates: token.limits.rates });
         } catch (error) {
           // a rule wants people to approve it: it is a question now
           if (!(error instanceof AwaitsApproval)) throw error;
@@ -270,6 +280,7 @@ export function createSession(deps: ServerDeps, token: Token) {
   return {
     by,
     token,
+    admit,
     among,
     place,
     find,

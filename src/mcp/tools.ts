@@ -35,6 +35,7 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
   const { log } = deps;
   const told = async (work: () => Promise<CallToolResult>): Promise<CallToolResult> => {
     try {
+      await session.admit();
       return await work();
     } catch (error) {
       return failure(error, log);

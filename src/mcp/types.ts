@@ -1,6 +1,8 @@
 /** What this folder needs of the rest. */
 import type { AssistantAction, AssistantPolicy } from '../domain/assistant.ts';
+import type { FloodAnswer } from '../domain/flood.ts';
 import type { Actor } from '../domain/operation.ts';
+import type { RateRule } from '../domain/rate-limit.ts';
 import type { Operations } from '../operations/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -45,6 +47,8 @@ export type People = {
     readonly why: string;
     readonly reason: string;
     readonly idempotencyKey: string;
+    /** The asker's own limits over time. */
+    readonly rates: readonly RateRule[];
   }): Promise<Asked>;
   /** A question of this asker; another's is as unknown as none. */
   get(id: string, by: Actor): Promise<Asked | undefined>;
@@ -65,6 +69,8 @@ export type ServerDeps = {
   readonly defaults: (cluster: string) => { readonly size: string; readonly ttlHours: number };
   /** @returns a function that ends the subscription. */
   readonly onChange: (listener: (change: Change) => void) => () => void;
+  /** Counts a call of this token's; a refusal says from when on it may call again. */
+  readonly called: (token: Token) => FloodAnswer;
   readonly version: string;
 };
 

@@ -54,6 +54,7 @@ export function createCarrier(
         reason,
         idempotencyKey,
         overBudget: budgetsOfRules(approval.rules),
+        unlimited: true,
         ...(where === undefined ? {} : { channelId: where }),
       };
       return await done((await perform(params, request, operations, targets)).operation.id);

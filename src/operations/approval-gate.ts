@@ -11,11 +11,13 @@ export type Gate = (
 ) => Promise<void>;
 
 /** Without what belongs to the operation. */
-export const requestOnly = ({ by, idempotencyKey, reason, channelId }: Request): Request => ({
+export const requestOnly = ({ by, idempotencyKey, reason, channelId, rates, unlimited }: Request): Request => ({
   by,
   idempotencyKey,
   ...(reason === undefined ? {} : { reason }),
   ...(channelId === undefined ? {} : { channelId }),
+  ...(rates === undefined ? {} : { rates }),
+  ...(unlimited === undefined ? {} : { unlimited }),
 });
 
 /**

@@ -1,7 +1,9 @@
 /** Recording what was asked for. Invariants: all of an operation in one transaction before anything is done; a refusal is audited. */
 import { BurstError, isBurstError } from '../domain/errors.ts';
+import { actorId } from '../domain/operation.ts';
 import type { Actor, Operation, OperationParams, Run, RunKind } from '../domain/operation.ts';
 import { deadlineOf, NODE_KEYS } from '../domain/safety.ts';
+import type { RateRule } from '../domain/rate-limit.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { NewAudit, WorkerRecord } from '../ports/store.ts';
 import { runDefinitions } from './definitions.ts';
@@ -14,6 +16,8 @@ export const HOUR_MS = 3_600_000;
 const OWNER_TAG = /^burst-[a-z2-7]{4,20}$/;
 
 export type ServiceDeps = StepDeps & {
+  /** Limits over time on requests for workers. */
+  readonly rates?: readonly RateRule[];
   /** Called when something was recorded: wakes the engine and the outbox. `operation` is given when it is a new one. */
   readonly submitted: (operation?: Operation) => void;
 };
@@ -51,10 +55,17 @@ export function createSubmission(deps: ServiceDeps) {
           text: error.message,
           ...(worker === undefined ? {} : { workerName: worker }),
         };
-        await store.appendAudit([row]);
+        if (await isNews(action, by, error)) await store.appendAudit([row]);
       }
       throw error;
     }
+  }
+
+  /** A refusal by a limit over time is audited once, however often it is asked for until that is over. */
+  async function isNews(action: string, by: Actor, { code, retryAtMs }: BurstError): Promise<boolean> {
+    if (code !== 'rate_limited') return true;
+    const key = `refused ${cluster.name} ${action} ${by.kind} ${actorId(by)} ${retryAtMs ?? 'ever'}`;
+    return (await store.claimAction(key, by, clock.now())) === undefined;
   }
 
   async function submit(
@@ -67,7 +78,15 @@ export function createSubmission(deps: ServiceDeps) {
     const nowMs = clock.now();
     const id = deps.ids.next();
     const reason = (request.reason ?? '').slice(0, 500);
-    if (request.checkOnly === true) return checked(id, request, params);
+    const rates =
+      request.unlimited === true
+        ? []
+        : [...(params.kind === 'provision' ? (deps.rates ?? []) : []), ...(request.rates ?? [])];
+    if (request.checkOnly === true) {
+      const count = params.kind === 'provision' ? params.count : 0;
+      await store.assertWithinRates({ requester: request.by, rates, workers: count, nowMs });
+      return checked(id, request, params);
+    }
     const result = await store.createOperation({
       id,
       cluster: cluster.name,
@@ -89,6 +108,7 @@ export function createSubmission(deps: ServiceDeps) {
       ...(deps.cost !== undefined && (params.kind === 'provision' || params.kind === 'extend')
         ? { budgets: { policy: deps.cost, allowed: request.overBudget ?? [] } }
         : {}),
+      rates,
       audit: [
         {
           atMs: nowMs,

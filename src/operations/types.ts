@@ -2,6 +2,7 @@
 import type { Away } from '../domain/breaker.ts';
 import type { Actor, Operation, Run } from '../domain/operation.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
+import type { RateRule } from '../domain/rate-limit.ts';
 import type { SizeName, WorkerDetails, WorkerStatus, WorkerType, WorkerView } from '../domain/worker.ts';
 import type { Freshness } from '../ports/cluster.ts';
 
@@ -13,6 +14,10 @@ export type Request = {
   readonly idempotencyKey: string;
   /** Budgets that people approved going beyond. */
   readonly overBudget?: readonly string[];
+  /** The requester's own limits over time, on top of everybody's. */
+  readonly rates?: readonly RateRule[];
+  /** No limit over time holds: people have approved it, or the configuration exempts who asks. It counts all the same. */
+  readonly unlimited?: true;
   /** Everything is checked and nothing is recorded: what is answered is what would be. */
   readonly checkOnly?: true;
 };

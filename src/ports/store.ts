@@ -20,6 +20,7 @@ import type { HealthEpisode } from '../domain/health-plan.ts';
 import type { Price } from '../domain/money.ts';
 import type { Role } from '../domain/policy.ts';
 import type { ServerEpisode } from '../domain/server-plan.ts';
+import type { RateRule } from '../domain/rate-limit.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -184,8 +185,19 @@ export type NewOperation = {
    * transaction. `allowed`: budgets that people approved going beyond.
    */
   readonly budgets?: { readonly policy: BudgetPolicy; readonly allowed: readonly string[] };
+  /** Refused with `rate_limited` when one of these is reached; checked in the transaction. */
+  readonly rates?: readonly RateRule[];
   readonly audit: readonly NewAudit[];
   readonly outbox: readonly NewOutbox[];
+};
+
+/** A request as the limits over time look at it. */
+export type RatedRequest = {
+  readonly requester: Actor;
+  readonly rates: readonly RateRule[];
+  /** How many workers it asks for. */
+  readonly workers: number;
+  readonly nowMs: number;
 };
 
 export type RunPatch = Partial<
@@ -241,9 +253,11 @@ export interface Store {
   /**
    * Records an operation with its runs, workers, audit and outbox, all or nothing.
    * @returns the operation, or with `created: false` the one that had this idempotency key before.
-   * @throws BurstError `worker_busy` (a worker has a live run: names it), `limit_reached`, `conflict` (name used before).
+   * @throws BurstError `worker_busy` (a worker has a live run: names it), `limit_reached`, `rate_limited`, `conflict` (name used before).
    */
   createOperation(operation: NewOperation): Promise<{ readonly created: boolean; readonly operation: Operation }>;
+  /** @throws BurstError `rate_limited`, as `createOperation` would. */
+  assertWithinRates(request: RatedRequest): Promise<void>;
   getOperation(id: string): Promise<Operation | undefined>;
   /** The operation that was submitted under this idempotency key. */
   operationByKey(idempotencyKey: string): Promise<Operation | undefined>;

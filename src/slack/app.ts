@@ -6,6 +6,7 @@ import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { BucketPolicy } from '../domain/rate-limit.ts';
 import type { Approvals, Costs } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
@@ -25,6 +26,7 @@ import { platformError } from './errors.ts';
 import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
 import { createInbox } from './inbox.ts';
+import { createIntake } from './intake.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 import { AnsweringApp, createHttpReceiver } from './receiving.ts';
@@ -64,6 +66,10 @@ export type SlackAppOptions = ClusterDoor & {
   /** User groups of the approval rules, which `check` looks for. */
   readonly approverGroups?: readonly string[];
   readonly defaultChannelId?: string | undefined;
+  /** How much one person may send; without it, nobody is refused. */
+  readonly flood?: BucketPolicy;
+  /** No limit over time holds for admins. */
+  readonly exemptAdmins?: boolean;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -90,12 +96,12 @@ const words = (error: unknown): string => platformError(error) ?? messageOf(erro
 
 /** What serves the requests for each cluster. */
 function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
-  const { store, approvals, costs, clock, ids, log, defaultChannelId } = options;
+  const { store, approvals, costs, clock, ids, log, defaultChannelId, exemptAdmins = false } = options;
   const doors = [options, ...(options.others ?? [])];
   const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
     const gate = createGate({ clients, access, operations, store, clock, log, cluster });
     const own = { cluster, clients, operations, approvals, costs, store, access, workers, gate };
-    return { ...own, clock, ids, log, defaultChannelId };
+    return { ...own, clock, ids, log, defaultChannelId, exemptAdmins };
   });
   const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
     defaultIn.map((id) => [id, cluster] as const),
@@ -148,8 +154,21 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     return work;
   };
   registerListeners(app, clusters, home, track);
-  const inbox = createInbox({ ...options, answers: createAnswers(clients, log) });
-  app.intake = (event, serve) => inbox.take(event, serve);
+  const answers = createAnswers(clients, log);
+  const inbox = createInbox({ ...options, answers });
+  app.intake = createIntake({
+    ...options,
+    inbox,
+    answers,
+    flood: options.flood,
+    exemptAdmins: options.exemptAdmins === true,
+    cluster: options.cluster ?? UNNAMED,
+    isAdmin: async (userId) => {
+      const by = { kind: 'slack', userId } as const;
+      const standings = await Promise.all(clusters.all.map(({ gate }) => gate.standing({ by })));
+      return standings.some((standing) => standing.ok && standing.role === 'admin');
+    },
+  });
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },

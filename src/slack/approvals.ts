@@ -90,7 +90,9 @@ export async function submitDenial(submit: Submit, form: Form, services: Service
   const show = (message: Message): Promise<void> =>
     showOutcome(submit, services, messageView('Deny', message), message);
   try {
-    await show(await decide(form.metadata.approvalId ?? '', submit.by, { verdict: 'deny', reason }, services));
+    await submit.inTurn(async () =>
+      show(await decide(form.metadata.approvalId ?? '', submit.by, { verdict: 'deny', reason }, services)),
+    );
   } catch (error) {
     if (!(error instanceof BurstError)) throw error;
     await show(errorMessage(error));

@@ -1,6 +1,6 @@
 /** What a command or a click is to the code that serves it. */
 import type { View } from '@slack/types';
-import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
+import type { AccessPolicy, Role, WorkerPolicy } from '../domain/policy.ts';
 import type { Approvals, Costs } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -32,7 +32,15 @@ export type Services = {
   readonly ids: Ids;
   readonly log: Log;
   readonly defaultChannelId: string | undefined;
+  /** Whether limits over time hold for admins. */
+  readonly exemptAdmins: boolean;
 };
+
+/** No limit over time holds for this role. */
+export const exemption = (
+  role: Role,
+  { exemptAdmins }: Pick<Services, 'exemptAdmins'>,
+): { readonly unlimited?: true } => (exemptAdmins && role === 'admin' ? { unlimited: true } : {});
 
 type Who = { readonly by: SlackActor; readonly channelId: string | undefined };
 /** The clusters, the ways to them, and which is meant. */

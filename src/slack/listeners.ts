@@ -14,6 +14,7 @@ import { CALLBACKS } from './blocks/views.ts';
 import { isTakenUp } from './inbox.ts';
 import type { Ack, AnsweringApp } from './receiving.ts';
 import { unescape } from './requests.ts';
+import { createTurns } from './turns.ts';
 import { createUnheard } from './unheard.ts';
 import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
@@ -105,6 +106,7 @@ export function registerListeners(
   const unheard = createUnheard(answers, log);
   app.unheard = (body, ack, error) => track(unheard(body, ack, error));
 
+  const turns = createTurns();
   const guard = async ({ what, reply, typed, late }: Guarded, act: () => Promise<void>): Promise<void> => {
     try {
       await act();
@@ -152,7 +154,7 @@ export function registerListeners(
     const call: Call = { by, channelId, triggerId, key, reply, replace: reply };
     const typed = unescape(text).trim();
     const guarded = { what: 'command', reply, typed: `/burst ${typed}`.trim(), late: isTakenUp(context) };
-    await track(guard(guarded, () => runCommand(typed, call, services)));
+    await track(guard(guarded, () => turns.run(userId, () => runCommand(typed, call, services))));
   });
 
   app.action(/^burst:/, async ({ ack, body, respond, context }) => {
@@ -177,7 +179,9 @@ export function registerListeners(
       value: action.selected_option?.value ?? action.value ?? '',
       messageKey,
     };
-    await track(guard({ what: 'action', reply, late: isTakenUp(context) }, () => clicks(click, call)));
+    await track(
+      guard({ what: 'action', reply, late: isTakenUp(context) }, () => turns.run(user.id, () => clicks(click, call))),
+    );
   });
   // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
   // says what it would do.
@@ -219,6 +223,7 @@ export function registerListeners(
       values,
       late: isTakenUp(args.context),
       tell,
+      inTurn: (work) => turns.run(user.id, work),
       ack: (answer) =>
         ack(
           'errors' in answer

@@ -17,6 +17,8 @@ export type Submit = {
   readonly late: boolean;
   /** A private message, where the form may not be there any more to say it. */
   readonly tell: (message: Message) => Promise<void>;
+  /** What comes after the ack, when it is this person's turn. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
   /** Errors by block id, or the view that replaces the form while work goes on. */
   readonly ack: (answer: { errors: Record<string, string> } | { view: ModalView }) => Promise<void>;
 };

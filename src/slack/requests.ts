@@ -31,7 +31,9 @@ const schema = z.looseObject({
   channel: z.looseObject({ id }).nullish(),
 });
 
-function kindOf({ type, command, actions }: z.infer<typeof schema>): string | undefined {
+type Kind = 'command' | 'click' | 'form' | 'shortcut';
+
+function kindOf({ type, command, actions }: z.infer<typeof schema>): Kind | undefined {
   if (command !== undefined) return 'command';
   switch (type) {
     case 'block_actions':
@@ -67,21 +69,31 @@ export function arrivalOf(body: unknown, nowMs: number): Arrival | undefined {
   return { key: `${kind} ${data.trigger_id}`, kind, payload, receivedAtMs: nowMs };
 }
 
-/** Who asked, where, and what it was, in Slack's markup. */
-export function askedIn(
-  body: unknown,
-): { readonly userId: string; readonly channelId: string | undefined; readonly what: string } | undefined {
+/** Who asked, where, and what it was, in Slack's markup; undefined for what asks for nothing. */
+export function askedIn(body: unknown):
+  | {
+      readonly kind: Kind;
+      readonly userId: string;
+      readonly channelId: string | undefined;
+      readonly what: string;
+    }
+  | undefined {
   const { data } = schema.safeParse(body);
+  const kind = data === undefined ? undefined : kindOf(data);
   const userId = data?.user?.id ?? data?.user_id;
-  if (data === undefined || userId === undefined) return undefined;
-  const kind = kindOf(data);
-  const what =
-    kind === 'command'
-      ? `You asked for ${codeOf(`${data.command ?? ''} ${unescape(data.text ?? '')}`.trim(), 300)}`
-      : kind === 'form'
-        ? 'You sent a form'
-        : kind === 'shortcut'
-          ? 'You used a shortcut'
-          : 'You clicked a button';
-  return { userId, channelId: data.channel?.id ?? data.channel_id, what };
+  if (data === undefined || kind === undefined || userId === undefined) return undefined;
+  return { kind, userId, channelId: data.channel?.id ?? data.channel_id, what: whatOf(kind, data) };
+}
+
+function whatOf(kind: Kind, { command, text }: z.infer<typeof schema>): string {
+  switch (kind) {
+    case 'command':
+      return `You asked for ${codeOf(`${command ?? ''} ${unescape(text ?? '')}`.trim(), 300)}`;
+    case 'click':
+      return 'You clicked a button';
+    case 'form':
+      return 'You sent a form';
+    case 'shortcut':
+      return 'You used a shortcut';
+  }
 }

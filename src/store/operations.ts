@@ -13,6 +13,7 @@ import { listLifespans, newLifespan } from './costs.ts';
 import { build } from './database.ts';
 import type { Reader, Writer } from './database.ts';
 import { enqueue } from './outbox.ts';
+import { refuseTooFast } from './rates.ts';
 import { jsonOrNull, toOperation } from './rows.ts';
 import { getRun, insertRun, liveRunOf, recordEvent, runsOf, updateRun } from './runs.ts';
 import { countBurstWorkers, getWorker, insertWorker } from './workers.ts';
@@ -44,6 +45,12 @@ export function createOperation(
   refuseUsedNames(writer, operation);
   refuseTooMany(writer, operation);
   refuseOverBudget(writer, operation);
+  refuseTooFast(writer, {
+    requester: operation.requester,
+    rates: operation.rates ?? [],
+    workers: operation.params.kind === 'provision' ? operation.params.count : 0,
+    nowMs: operation.createdAtMs,
+  });
 
   const state = operation.runs.length === 0 ? operationState([], false) : 'running';
   const row = {

@@ -15,6 +15,7 @@ import * as health from './health.ts';
 import * as inbox from './inbox.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
+import * as rates from './rates.ts';
 import * as runs from './runs.ts';
 import * as servers from './servers.ts';
 import * as tokens from './tokens.ts';
@@ -92,6 +93,7 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
     },
 
     createOperation: (operation) => write((writer) => operations.createOperation(writer, operation)),
+    assertWithinRates: async (request) => read((reader) => rates.refuseTooFast(reader, request)),
     getOperation: async (id) => read((reader) => operations.getOperation(reader, id)),
     listOperations: async (filter) => read((reader) => operations.listOperations(reader, filter)),
     requestCancel: (id, by, nowMs, row) => write((writer) => operations.requestCancel(writer, id, by, nowMs, row)),

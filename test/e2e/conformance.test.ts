@@ -33,7 +33,7 @@ async function startMcpHttpOn(port: number): Promise<McpHttp> {
         role: 'viewer',
         clusters: [],
         alone: [],
-        limits: { maxCount: undefined, maxTtlHours: undefined, sizes: [] },
+        limits: { maxCount: undefined, maxTtlHours: undefined, sizes: [], rates: [], callsPerMinute: undefined },
       },
     ],
     allowedHosts: [],

@@ -3,7 +3,7 @@ import { AwaitsApproval } from '../../domain/approval.ts';
 import { BurstError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import { awaitsMessage } from './approvals.ts';
-import { MOST_TEXT, button, clamp, code, codeOf, escape, foreign, section, sentence } from './text.ts';
+import { MOST_TEXT, button, clamp, code, codeOf, date, escape, foreign, section, sentence } from './text.ts';
 import type { Message } from './text.ts';
 
 /** A refusal by role; its hint is Slack markup of our own making (who has the role). */
@@ -24,6 +24,7 @@ export function errorIn(error: BurstError, cluster: string): BurstError {
   return new BurstError(error.code, message, {
     ...(error.left === undefined ? {} : { left: error.left }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.retryAtMs === undefined ? {} : { retryAtMs: error.retryAtMs }),
     suggestions: error.suggestions,
     cause: error,
   });
@@ -33,6 +34,7 @@ const heads: Partial<Record<ErrorCode, string>> = {
   safety_violation: ':no_entry: Refused by the safety rules.',
   forbidden: ':lock: Not allowed.',
   unavailable: ':warning: Out of reach right now.',
+  rate_limited: ':hourglass: That is too much at a time.',
   unknown_outcome: ':warning: Whether this happened is not known yet.',
 };
 
@@ -50,6 +52,7 @@ export function errorMessage(error: BurstError, retryWith?: (suggestion: string)
     `${head} ${sentence(clamp(error.message, 1200))}`,
     ...(error.left === undefined ? [] : [sentence(clamp(error.left, 500))]),
     ...(error.hint === undefined ? [] : [`:bulb: ${escape(clamp(error.hint, 500))}`]),
+    ...(error.retryAtMs === undefined ? [] : [`Try again ${date(error.retryAtMs)}.`]),
     ...(typed !== undefined && typed !== '' && mistakes.has(error.code) ? [`You typed: ${codeOf(typed, 300)}`] : []),
     ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),
   ];

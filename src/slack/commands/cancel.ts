@@ -1,5 +1,6 @@
 import { BurstError } from '../../domain/errors.ts';
 import { personOf } from '../../domain/operation.ts';
+import type { Role } from '../../domain/policy.ts';
 import { wordsOf } from '../../domain/words.ts';
 import { onApproval } from '../approvals.ts';
 import { actor, code, count, names } from '../blocks/text.ts';
@@ -7,16 +8,15 @@ import type { Call, Services } from '../call.ts';
 import type { Command } from './types.ts';
 
 /** @throws AccessRefused unless the operation is the person's own (or only touches own workers), or they are admin. */
-export async function requireOwnOperation(id: string, call: Call, services: Services, action: string): Promise<void> {
+export async function requireOwnOperation(id: string, call: Call, services: Services, action: string): Promise<Role> {
   const { operation, runs } = await services.operations.operation(id);
   const own = personOf(operation.requester) === call.by.userId;
-  if (own) await services.gate.require(call, 'operator', action);
-  else
-    await services.gate.requireWorkers(
-      call,
-      runs.map((run) => run.workerName),
-      action,
-    );
+  if (own) return services.gate.require(call, 'operator', action);
+  return services.gate.requireWorkers(
+    call,
+    runs.map((run) => run.workerName),
+    action,
+  );
 }
 
 /** Cancels and says what still stops and what is too late. */

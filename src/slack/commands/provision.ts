@@ -6,7 +6,7 @@ import type { Message } from '../blocks/text.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { provisionView } from '../blocks/provision.ts';
 import { messageView, noteView } from '../blocks/views.ts';
-import { openLoading, requestOf } from '../call.ts';
+import { exemption, openLoading, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
 import { provisionTyped, readForm } from '../forms.ts';
 import { shownIn } from '../blocks/clusters.ts';
@@ -73,7 +73,7 @@ export const provision: Command = {
   },
   async run(words, call, services) {
     if (words === '') return openProvision(call, services);
-    await services.gate.require(call, 'operator', 'provision');
+    const role = await services.gate.require(call, 'operator', 'provision');
     const parsed = parseProvision(words, [...services.workers.sizes.keys()], nearest);
     if (!parsed.ok)
       throw new BurstError('invalid_input', `${parsed.text}.`, {
@@ -82,7 +82,12 @@ export const provision: Command = {
         ...(parsed.suggestion === undefined ? {} : { suggestions: [parsed.suggestion] }),
       });
     const { count = 1, reason, ...rest } = parsed.value;
-    const accepted = await services.operations.provision({ ...requestOf(call, reason), count, ...rest });
+    const accepted = await services.operations.provision({
+      ...requestOf(call, reason),
+      ...exemption(role, services),
+      count,
+      ...rest,
+    });
     await call.reply(acceptedMessage(accepted));
   },
 };

@@ -1,14 +1,15 @@
 import { BurstError } from '../../domain/errors.ts';
 import { wordsOf } from '../../domain/words.ts';
-import { requestOf } from '../call.ts';
+import { exemption, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
 import { requireOwnOperation } from './cancel.ts';
 import { acceptedMessage } from './provision.ts';
 import type { Command } from './types.ts';
 
 export async function retryOperation(id: string, call: Call, services: Services): Promise<void> {
-  await requireOwnOperation(id, call, services, 'retry');
-  await call.reply(acceptedMessage(await services.operations.retry(id, requestOf(call))));
+  const role = await requireOwnOperation(id, call, services, 'retry');
+  const request = { ...requestOf(call), ...exemption(role, services) };
+  await call.reply(acceptedMessage(await services.operations.retry(id, request)));
 }
 
 export const retry: Command = {

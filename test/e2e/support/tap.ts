@@ -23,6 +23,8 @@ export type Tap = {
   lose(call: string, when: When, act: () => void): void;
   /** `act` is done at the next call of this name, right before it arrives or right after its reply was made; nothing is lost. */
   see(call: string, when: When, act: () => void): void;
+  /** Each call is held back for so long, ms. */
+  slowMs: number;
   /** Answers in the simulator's place when this gives an answer. */
   answer: ((call: string, body: string) => Answer | undefined) | undefined;
 };
@@ -105,7 +107,8 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
       );
       upstream.on('error', () => request.socket.destroy());
       response.on('close', () => upstream.destroy());
-      upstream.end(body);
+      if (tap.slowMs === 0) upstream.end(body);
+      else setTimeout(() => upstream.end(body), tap.slowMs);
     });
   });
   /** Socket Mode shall come through here too. */
@@ -143,6 +146,7 @@ export async function startTap(target: string, finished: (end: () => Promise<voi
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: [],
     answer: undefined,
+    slowMs: 0,
     cut,
     setDown(on) {
       down = on;

@@ -10,9 +10,11 @@ import {
   breakerPolicy,
   drainPolicy,
   enginePolicy,
+  floodPolicy,
   healthPolicy,
   joinTemplates,
   placementPolicy,
+  provisionRates,
   reaperPolicy,
   reaperSchedule,
   safetyPolicy,
@@ -64,6 +66,10 @@ const TOKENS = '\n  tokens: [{name: a, token_env: A_TOKEN}]';
 const ALL_PRICES = '{small: 0.0125, medium: 0.1, large: 0.2, xlarge: 1}';
 const PRICES = `  prices: ${ALL_PRICES}\n`;
 const MCP_TOKEN = { env: { ...ENV, A_TOKEN: '0123456789abcdef' } };
+
+const USER_RATE = { of: 'requester', counts: 'provisions', windowMs: 3_600_000, maxRequests: 20, maxWorkers: 40 };
+const ALL_RATE = { ...USER_RATE, of: 'everybody', maxRequests: 100, maxWorkers: 200 };
+const FLOOD = { burst: 60, perMinute: 60 };
 
 const CASES: readonly [string, Case][] = [
   key(
@@ -374,6 +380,14 @@ const CASES: readonly [string, Case][] = [
     ],
     { base: `cost:\n${PRICES}` },
   ),
+  key('limits.window_minutes', '5', (c) => provisionRates(c)[0]?.windowMs, 3_600_000, 300_000),
+  key('limits.per_user.requests', '3', (c) => provisionRates(c)[0], USER_RATE, { ...USER_RATE, maxRequests: 3 }),
+  key('limits.per_user.workers', '0', (c) => provisionRates(c)[0], USER_RATE, { ...USER_RATE, maxWorkers: undefined }),
+  key('limits.per_workspace.requests', '3', (c) => provisionRates(c)[1], ALL_RATE, { ...ALL_RATE, maxRequests: 3 }),
+  key('limits.per_workspace.workers', '9', (c) => provisionRates(c)[1], ALL_RATE, { ...ALL_RATE, maxWorkers: 9 }),
+  key('limits.commands.burst', '5', (c) => floodPolicy(c), FLOOD, { ...FLOOD, burst: 5 }),
+  key('limits.commands.per_minute', '0', (c) => floodPolicy(c), FLOOD, undefined),
+  key('limits.admins_exempt', 'true', (c) => c.limits.adminsExempt, false, true),
   key('mcp.enabled', `true${TOKENS}`, (c) => c.mcp.enabled, false, true, MCP_TOKEN),
   key('mcp.host', '0.0.0.0', (c) => c.mcp.host, '127.0.0.1', '0.0.0.0'),
   key('mcp.port', '0', (c) => c.mcp.port, 9091, 0),
@@ -384,7 +398,7 @@ const CASES: readonly [string, Case][] = [
   key('mcp.idle_minutes', '1', (c) => c.mcp.idleMinutes, 60, 1),
   key(
     'mcp.tokens',
-    '[{name: a, token_file: /t, role: operator, user: U0A1, clusters: [main], alone: [force], max_count: 1, max_ttl_hours: 2, sizes: [small]}]',
+    '[{name: a, token_file: /t, role: operator, user: U0A1, clusters: [main], alone: [force], max_count: 1, max_ttl_hours: 2, sizes: [small], max_workers_per_hour: 3, max_workers_per_day: 4, max_changes_per_hour: 5, max_changes_per_day: 6, max_calls_per_minute: 7}]',
     (c) => c.mcp.tokens,
     [],
     [
@@ -398,6 +412,11 @@ const CASES: readonly [string, Case][] = [
         maxCount: 1,
         maxTtlHours: 2,
         sizes: ['small'],
+        maxWorkersPerHour: 3,
+        maxWorkersPerDay: 4,
+        maxChangesPerHour: 5,
+        maxChangesPerDay: 6,
+        maxCallsPerMinute: 7,
       },
     ],
     { files: { '/t': '0123456789abcdef\n' } },

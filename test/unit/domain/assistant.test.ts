@@ -4,13 +4,14 @@ import { assistantDecision } from '../../../src/domain/assistant.ts';
 import type { AssistantAction, AssistantPolicy } from '../../../src/domain/assistant.ts';
 import type { Role } from '../../../src/domain/policy.ts';
 
+const UNTIMED = { rates: [], callsPerMinute: undefined } as const;
 const policy = (more: Partial<AssistantPolicy> = {}): AssistantPolicy => ({
   name: 'a',
   userId: undefined,
   role: 'operator',
   clusters: [],
   alone: [],
-  limits: { maxCount: undefined, maxTtlHours: undefined, sizes: [] },
+  limits: { maxCount: undefined, maxTtlHours: undefined, sizes: [], ...UNTIMED },
   ...more,
 });
 const ACTIONS: readonly AssistantAction[] = ['provision', 'extend', 'drain', 'destroy', 'force', 'cancel'];
@@ -45,12 +46,20 @@ describe('an assistant', () => {
   it.each([
     [{ clusters: ['east'] }, {}, 'refuse'],
     [{ clusters: ['main'] }, {}, 'alone'],
-    [{ limits: { maxCount: 2, maxTtlHours: undefined, sizes: [] } }, { count: 2 }, 'alone'],
-    [{ limits: { maxCount: 2, maxTtlHours: undefined, sizes: [] } }, { count: 3 }, 'refuse'],
-    [{ limits: { maxCount: undefined, maxTtlHours: 4, sizes: [] } }, { ttlHours: 5 }, 'refuse'],
-    [{ limits: { maxCount: undefined, maxTtlHours: undefined, sizes: ['small'] } }, { size: 'large' }, 'refuse'],
+    [{ limits: { maxCount: 2, maxTtlHours: undefined, sizes: [], ...UNTIMED } }, { count: 2 }, 'alone'],
+    [{ limits: { maxCount: 2, maxTtlHours: undefined, sizes: [], ...UNTIMED } }, { count: 3 }, 'refuse'],
+    [{ limits: { maxCount: undefined, maxTtlHours: 4, sizes: [], ...UNTIMED } }, { ttlHours: 5 }, 'refuse'],
+    [
+      { limits: { maxCount: undefined, maxTtlHours: undefined, sizes: ['small'], ...UNTIMED } },
+      { size: 'large' },
+      'refuse',
+    ],
     // limits hold for what a person is asked, too
-    [{ role: 'viewer', limits: { maxCount: 1, maxTtlHours: undefined, sizes: [] } }, { count: 2 }, 'refuse'],
+    [
+      { role: 'viewer', limits: { maxCount: 1, maxTtlHours: undefined, sizes: [], ...UNTIMED } },
+      { count: 2 },
+      'refuse',
+    ],
   ] as const)('%j with %j: %s', (more, facts, kind) => {
     const request = { action: 'provision', cluster: 'main', own: true, ...facts } as const;
     expect(assistantDecision(policy(more), request).kind).toBe(kind);
