@@ -5,14 +5,14 @@
 import { messageOf } from './domain/errors.ts';
 import { logHeads } from './audit.ts';
 import { createChanges, startAssistants } from './assistants.ts';
-import { createMetrics, startMonitoring } from './observability/index.ts';
+import { createHider, createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
 import { createPeople, makeApprovals } from './approvals.ts';
 import { makeCosts, makeRoleOf } from './costs.ts';
 import { createMember } from './member.ts';
 import type { Member } from './member.ts';
 import type { Store } from './ports/store.ts';
-import { makeParts, makeSlack } from './parts.ts';
+import { makeParts, makeSlack, secretsOf } from './parts.ts';
 import type { AppOptions } from './parts.ts';
 import type { Chat } from './ports/chat.ts';
 import { openStore } from './store/index.ts';
@@ -38,7 +38,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await close().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'));
   };
   try {
-    const store = await openStore({ path: config.database.path, clock, ids });
+    const hide = createHider(secretsOf(config));
+    const store = await openStore({ path: config.database.path, clock, ids, hide });
     closers.push(() => store.close());
     const heads = logHeads(store, clock, log);
     closers.push(() => heads.stop());

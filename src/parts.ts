@@ -27,8 +27,8 @@ import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
-import { cannotPlace, createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
-import type { Profile, Traced } from './vm/index.ts';
+import { cannotPlace, connectionSecrets, createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
+import type { Profile, Traced, VmProviderOptions } from './vm/index.ts';
 
 export type AppOptions = {
   readonly config: Config;
@@ -52,9 +52,16 @@ export type Parts = {
   readonly clusters: readonly ClusterParts[];
 };
 
-function secretsOf(config: Config): readonly string[] {
+/** Every secret of the configuration, for what hides them. */
+export function secretsOf(config: Config): readonly string[] {
   const { slack, mcp } = config;
-  const own = config.clusters.flatMap(({ mcpServers, join }) => [mcpServers.proxmox.bearerToken, join.k3s.token]);
+  const own = config.clusters.flatMap(({ mcpServers: { proxmox }, join }) => [
+    ...(proxmox.endpoint === undefined && proxmox.command === undefined
+      ? []
+      : connectionSecrets(connectionOf(proxmox))),
+    proxmox.bearerToken,
+    join.k3s.token,
+  ]);
   return [slack.botToken, slack.appToken, slack.signingSecret, ...mcp.tokens.map(({ token }) => token), ...own].filter(
     (secret) => secret !== undefined,
   );
@@ -106,6 +113,24 @@ function makeCluster(
   });
 }
 
+type ProxmoxConfig = ClusterConfig['mcpServers']['proxmox'];
+function connectionOf(proxmox: ProxmoxConfig): VmProviderOptions['connection'] {
+  if (proxmox.endpoint === undefined)
+    return {
+      kind: 'stdio',
+      command: proxmox.command ?? '',
+      args: proxmox.args,
+      env: proxmox.env,
+      ...(proxmox.cwd === undefined ? {} : { cwd: proxmox.cwd }),
+    };
+  const bearer = proxmox.bearerToken === undefined ? {} : { Authorization: `Bearer ${proxmox.bearerToken}` };
+  return {
+    kind: proxmox.transport === 'sse' ? 'sse' : 'http',
+    url: proxmox.endpoint,
+    headers: { ...proxmox.headers, ...bearer },
+  };
+}
+
 /** The VM provider as configured; `trace` is told every call. @throws BurstError `invalid_input` for a wrong profile. */
 export function makeProvider(
   config: ClusterConfig,
@@ -127,26 +152,12 @@ export function makeProvider(
         `join.method to none, or use a profile that hands it over (ry-ops-proxmox).`,
     );
   assertPlaceable(config, profile);
-  const bearer = proxmox.bearerToken === undefined ? {} : { Authorization: `Bearer ${proxmox.bearerToken}` };
   if (proxmox.endpoint === undefined && proxmox.command === undefined)
     throw new BurstError('invalid_input', 'mcp_servers.proxmox has neither an endpoint nor a command.');
   return createVmProvider({
     name: 'proxmox',
     profile,
-    connection:
-      proxmox.endpoint !== undefined
-        ? {
-            kind: proxmox.transport === 'sse' ? 'sse' : 'http',
-            url: proxmox.endpoint,
-            headers: { ...proxmox.headers, ...bearer },
-          }
-        : {
-            kind: 'stdio',
-            command: proxmox.command ?? '',
-            args: proxmox.args,
-            env: proxmox.env,
-            ...(proxmox.cwd === undefined ? {} : { cwd: proxmox.cwd }),
-          },
+    connection: connectionOf(proxmox),
     settings: proxmox.settings,
     clock,
     callTimeoutMs: proxmox.callTimeoutSeconds * 1000,

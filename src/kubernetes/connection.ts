@@ -170,7 +170,7 @@ export class Connection {
       const response = await this.#send('GET', path, options, signal, true);
       const status = response.statusCode ?? 0;
       if (status === 200) return response;
-      const answer = { status, body: await readJson(response), retryAfterMs: retryAfter(response) };
+      const answer = { status, body: await readJson(response, this.#sentToken), retryAfterMs: retryAfter(response) };
       if (status === 401) this.#reload();
       throw answerError(this.#cluster, options.what, answer);
     } catch (error) {
@@ -191,7 +191,7 @@ export class Connection {
       const status = response.statusCode ?? 0;
       const body = await (status === 200 && options.onItem !== undefined
         ? readList(response, options.onItem)
-        : readJson(response));
+        : readJson(response, status < 300 ? undefined : this.#sentToken));
       // A proxy's or another server's 404 must never be taken for "that node is gone".
       if (status === 404 && parseStatus(body) === undefined) throw new Error('the 404 did not come from an API server');
       return { status, body, retryAfterMs: retryAfter(response) };
@@ -361,7 +361,8 @@ async function readList(response: http.IncomingMessage, onItem: (raw: unknown) =
   return splitter.end();
 }
 
-async function readJson(response: http.IncomingMessage): Promise<unknown> {
+/** @param secret is taken out of what a server says, lest it repeat what it was told. */
+async function readJson(response: http.IncomingMessage, secret?: string): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -372,7 +373,8 @@ async function readJson(response: http.IncomingMessage): Promise<unknown> {
     }
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString('utf8');
+  const whole = Buffer.concat(chunks).toString('utf8');
+  const text = secret === undefined || secret === '' ? whole : whole.replaceAll(secret, '[redacted]');
   try {
     return JSON.parse(text) as unknown;
   } catch {

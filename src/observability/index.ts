@@ -2,4 +2,4 @@
 export { createLogger, type LogFields, type LogLevel, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics, type ReaperOutcome, type StepOutcome } from './metrics.ts';
 export { startMonitoring, type Check, type Monitoring, type MonitoringOptions } from './monitoring.ts';
-export { createRedactor, type Redactor } from './redact.ts';
+export { createHider, createRedactor, type Redactor } from './redact.ts';

@@ -34,9 +34,27 @@ export type Redactor = {
   readonly fields: (fields: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 };
 
+const SHORTEST = 8;
+
+/**
+ * Hides known values wherever they appear, also in base64 and URL encoding, and changes nothing else: for what is kept.
+ * @param secrets those shorter than 8 characters are left out.
+ */
+export function createHider(secrets: readonly string[]): (text: string) => string {
+  const forms = [...new Set(secrets)]
+    .filter((secret) => secret.length >= SHORTEST)
+    .flatMap((secret) => [
+      secret,
+      Buffer.from(secret, 'utf8').toString('base64').replace(/=+$/, ''),
+      encodeURIComponent(secret),
+    ])
+    .sort((a, b) => b.length - a.length);
+  return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, HIDDEN), text);
+}
+
 /** @param secrets values that are hidden wherever they appear; those shorter than 8 characters are left out. */
 export function createRedactor(secrets: readonly string[] = []): Redactor {
-  const known = [...new Set(secrets)].filter((secret) => secret.length >= 8).sort((a, b) => b.length - a.length);
+  const known = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST).sort((a, b) => b.length - a.length);
   const text = (input: string): string => {
     let output = input;
     for (const secret of known) output = output.replaceAll(secret, HIDDEN);

@@ -12,6 +12,7 @@ import * as costs from './costs.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
 import * as health from './health.ts';
+import { hiding } from './hiding.ts';
 import * as inbox from './inbox.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
@@ -30,11 +31,18 @@ const INSTALLATION = 'installation_id';
  * @throws BurstError `unavailable` (cannot be opened or written), `conflict` (made by a newer Burst or by another
  * application), `internal` (damaged), `busy` (locked by another process); the file is then left as it was.
  */
-export async function openStore(options: { path: string; clock: Clock; ids: Ids }): Promise<WholeStore> {
+export async function openStore(options: {
+  path: string;
+  clock: Clock;
+  ids: Ids;
+  /** Takes secrets out of every text before it is kept. */
+  hide?: (text: string) => string;
+}): Promise<WholeStore> {
   const database = await openDatabase(options.path);
   try {
     const installationId = await database.write((writer) => firstStart(writer, options.ids));
-    return makeStore(database, options.clock, installationId);
+    const store = makeStore(database, options.clock, installationId);
+    return options.hide === undefined ? store : hiding(store, options.hide);
   } catch (error) {
     database.close();
     throw error;

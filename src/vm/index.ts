@@ -1,6 +1,6 @@
 /** VM work over MCP. */
 export { dryRun, probeServer, type Probe } from './check.ts';
-export type { Traced } from './connection.ts';
+export { connectionSecrets, type Traced } from './connection.ts';
 export { createVmProvider, type VmProviderOptions } from './provider.ts';
 export {
   cannotPlace,

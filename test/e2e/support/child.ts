@@ -10,6 +10,7 @@ import type { World } from './world.ts';
 const root = join(import.meta.dirname, '..', '..', '..');
 export type Ended = { readonly code: number | null; readonly out: string; readonly err: string };
 export type Child = {
+  readonly pid: number;
   readonly ended: Promise<Ended>;
   out(): string;
   kill(signal?: NodeJS.Signals): void;
@@ -32,6 +33,7 @@ export function burst(
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   return {
+    pid: child.pid ?? 0,
     ended: once(child, 'close').then(() => ({ code: child.exitCode, out, err })),
     out: () => `${out}${err}`,
     kill: (signal = 'SIGKILL') => void child.kill(signal),
@@ -47,9 +49,14 @@ export function writeFiles(world: World): string {
 }
 
 /** Starts `burst start` and (`wait`) waits until it runs. `aheadMs`: how far its clock is ahead of this machine's. */
-export async function startChild(world: World, aheadMs = 0, wait = true): Promise<Child> {
+export async function startChild(
+  world: World,
+  aheadMs = 0,
+  wait = true,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Child> {
   const child = burst(['start', '--config', writeFiles(world)], {
-    env: { KUBECONFIG: join(world.folder, 'kubeconfig'), TEST_AHEAD_MS: String(aheadMs) },
+    env: { KUBECONFIG: join(world.folder, 'kubeconfig'), TEST_AHEAD_MS: String(aheadMs), ...env },
   });
   let ended: Ended | undefined;
   void child.ended.then((how) => (ended = how));
