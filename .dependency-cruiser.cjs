@@ -40,6 +40,7 @@ const LIBRARIES = [
   ],
   ['(kysely|better-sqlite3)', ['src/store'], 'SQL stays behind the Store port'],
   ['@slack/', ['src/slack'], "Slack's client and types stay in the Slack folder; the simulator must not share them"],
+  ['(@resvg|dejavu-fonts-ttf)', ['src/slack'], 'pictures are drawn where they are uploaded'],
   ['undici', ['src/slack'], "it is the peer of Slack's socket client"],
   ['(express|ws)', ['src/sandbox'], 'only the simulators serve HTTP and sockets with these'],
   [

@@ -4,7 +4,7 @@
  */
 import type { Period } from './calendar.ts';
 import { amountIn, costOf, sumOf } from './money.ts';
-import type { Money, Price } from './money.ts';
+import type { Money, Price, WorkerCost } from './money.ts';
 import { personOf } from './operation.ts';
 import type { Actor } from './operation.ts';
 import type { Role } from './policy.ts';
@@ -59,6 +59,27 @@ export const spentOf = (span: Lifespan, nowMs: number, period = ALWAYS): readonl
 /** What it will have cost at its deadline, in this period. */
 export const plannedOf = (span: Lifespan, nowMs: number, period = ALWAYS): readonly Money[] =>
   priced(span, plannedMs(span, period, nowMs));
+
+/** Of a recorded worker; undefined when its price is not known. */
+export function workerCost(
+  of: {
+    readonly price?: Price | undefined;
+    readonly vmSinceMs?: number | undefined;
+    readonly vmGoneMs?: number | undefined;
+    readonly untilMs: number | undefined;
+  },
+  nowMs: number,
+): WorkerCost | undefined {
+  const { price, vmSinceMs, vmGoneMs, untilMs } = of;
+  if (price === undefined) return undefined;
+  const endMs = vmGoneMs ?? nowMs;
+  const fromMs = vmSinceMs ?? nowMs;
+  return {
+    price,
+    spent: costOf(price, endMs - fromMs),
+    planned: costOf(price, (vmGoneMs ?? Math.max(nowMs, untilMs ?? nowMs)) - fromMs),
+  };
+}
 
 /** What a request for new workers costs when they live to their deadline; undefined when the size has no price. */
 export function requestCost(

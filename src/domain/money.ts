@@ -8,6 +8,9 @@ export type Price = { readonly currency: string; readonly micros: number };
 /** An amount: `exact` in millionths of the currency's unit, times milliseconds an hour (3.6e12 make one unit). */
 export type Money = { readonly currency: string; readonly exact: bigint };
 
+/** What one worker costs: an hour, so far, and at its deadline. */
+export type WorkerCost = { readonly price: Price; readonly spent: Money; readonly planned: Money };
+
 const MICROS = 1_000_000n;
 const HOUR = 3_600_000n;
 /** `exact` of one unit of a currency. */

@@ -1,5 +1,7 @@
 /** What is known of nodes, pods and the workers that they make. Plain facts, read from the API server and trimmed. */
 
+import type { WorkerCost } from './money.ts';
+
 export type WorkerType = 'burst' | 'permanent';
 export type WorkerStatus = 'ready' | 'busy' | 'draining' | 'not_ready';
 /** A key of `worker_sizes` in the configuration. */
@@ -93,6 +95,8 @@ export type WorkerView = {
   readonly operationId: string | undefined;
   /** What Burst is doing with this worker right now, if anything. */
   readonly activity: string | undefined;
+  /** Where one worker is shown, and its price is known. */
+  readonly cost?: WorkerCost | undefined;
 };
 
 export type WorkerDetails = WorkerView & {

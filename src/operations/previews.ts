@@ -1,6 +1,7 @@
 /** What a drain or a destruction would do, decided by the same code that does it. Invariant: changes nothing. */
 import { createHash } from 'node:crypto';
 import { budgetBlocks, drainPlan, podKey } from '../domain/drain-plan.ts';
+import { workerCost } from '../domain/cost.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
 import { actorId } from '../domain/operation.ts';
 import { deadlineOf, destroyRefusal } from '../domain/safety.ts';
@@ -53,11 +54,12 @@ export function createPreviews({ deps, nodeOf }: Submission) {
   async function view(node: NodeFacts): Promise<WorkerView> {
     const record = await store.getWorker(cluster.name, node.name);
     const run = await store.liveRunOf(cluster.name, node.name);
-    return workerView(cluster.name, node, await cluster.listPodsOnNode(node.name), deps.safety, {
+    const worker = workerView(cluster.name, node, await cluster.listPodsOnNode(node.name), deps.safety, {
       owner: record === undefined ? undefined : actorId(record.owner),
       operationId: run?.operationId ?? record?.operationId,
       activity: run?.progress,
     });
+    return { ...worker, cost: record && workerCost({ ...record, untilMs: worker.expiresAtMs }, clock.now()) };
   }
 
   async function previewDestroy(name: string): Promise<DestroyPreview> {

@@ -12,6 +12,7 @@ import { readMark } from './blocks/clusters.ts';
 import { errorIn } from './blocks/errors.ts';
 import { actor, code, date } from './blocks/text.ts';
 import type { Call, Clusters, Services } from './call.ts';
+import { onCost } from './costs.ts';
 import { requestOf } from './call.ts';
 import { callIn } from './clusters.ts';
 import { auditPage, exportAudit, auditPlace } from './commands/audit.ts';
@@ -88,10 +89,11 @@ async function inAll(click: Click, call: Call, clusters: Clusters): Promise<void
   await services.gate.requireChannel(call, 'this button');
   const [, area = '', verb = ''] = click.actionId.split(':');
   if (area === 'panel') return runCommand(verb === 'ops' ? 'ops mine' : verb, call, services, ALL_CLUSTERS);
-  if (area !== 'list' && area !== 'audit') throw unknownButton(click.actionId);
+  if (area !== 'list' && area !== 'audit' && area !== 'cost') throw unknownButton(click.actionId);
   const seen = await clusters.seenBy(call);
   if (seen.length === 0) await services.gate.require(call, 'viewer', area);
   if (area === 'audit') return onAudit(verb, click.value, call, seen, ALL_CLUSTERS);
+  if (area === 'cost') return onCost(verb, click.value, call, seen);
   const { page, words } = read(listValue, click.value);
   return call.replace(await listAllPage(words, page, call.by.userId, seen));
 }
@@ -227,6 +229,9 @@ function clicksIn(services: Services): Clicks {
       case 'audit':
         await gate.require(call, 'viewer', 'audit');
         return onAudit(verb, click.value, call, [services]);
+      case 'cost':
+        await gate.require(call, 'viewer', 'cost');
+        return onCost(verb, click.value, call, [services]);
       case 'worker': {
         if (verb !== '') return onWorker(verb, click.value, call);
         const chosen = await readMenuValue(click.value, async () =>

@@ -36,7 +36,7 @@ const UNNAMED = 'default';
 const STOP_WAIT_MS = 10_000;
 /** Without these Burst cannot work. */
 const SCOPES = ['commands', 'chat:write', 'chat:write.public', 'usergroups:read'];
-/** With these files are sent (the audit's export). */
+/** With these files are sent (the audit's export, charts and tables of cost). */
 const FILE_SCOPES = ['files:write', 'im:write'];
 /** With these a message whose record was lost in a crash is found again instead of posted twice. */
 const HISTORY_SCOPES = ['channels:history', 'groups:history', 'im:history', 'im:write'];

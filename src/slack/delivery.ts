@@ -127,7 +127,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       if (place === undefined || now - (editedAt.get(key) ?? 0) < REDRAW_EVERY_MS || loop.stopping()) continue;
       if (options.doorOf(cluster) === undefined) continue;
       const { operation, runs, door } = await lookUp(id);
-      const message = door.shown(operationMessage(operation, runs, now));
+      const facts = await livesOf(operation, runs, { ...door, store });
+      const message = door.shown(operationMessage(operation, runs, now, facts));
       const digest = digestOf(message.text, message.blocks);
       if (digest === place.digest || operation.endedAtMs !== undefined) continue;
       editedAt.set(key, now);

@@ -1,4 +1,5 @@
 /** What a message tells of an operation besides its runs. Invariant: what cannot be read is left out, never a reason to be silent. */
+import { workerCost } from '../domain/cost.ts';
 import { stepTitle } from '../domain/steps.ts';
 import type { Operation, Run } from '../domain/operation.ts';
 import type { WorkerPolicy } from '../domain/policy.ts';
@@ -17,16 +18,27 @@ const MOST_LOOKED_AT = 20;
 /** How long removed workers lived, and how big they were. */
 export async function livesOf(operation: Operation, runs: readonly Run[], from: FactSources): Promise<OperationFacts> {
   const facts = new Map<string, RunFacts>();
+  if (operation.kind === 'provision')
+    for (const run of runs) {
+      const worker = run.state === 'undone' ? undefined : await from.store.getWorker(operation.cluster, run.workerName);
+      const untilMs = run.data.deadlineMs ?? worker?.plannedUntilMs;
+      // until it is there its cost is that of its whole time
+      const nowMs = worker?.vmSinceMs ?? operation.createdAtMs;
+      const cost = worker && workerCost({ ...worker, vmGoneMs: undefined, untilMs }, nowMs);
+      if (cost !== undefined) facts.set(run.id, { cost });
+    }
   if (!['destroy', 'expire', 'repair'].includes(operation.kind)) return facts;
   for (const run of runs) {
     if (run.state !== 'succeeded' || run.kind !== 'remove-worker') continue;
     const worker = await from.store.getWorker(operation.cluster, run.workerName);
     if (worker === undefined) continue;
-    const cpus = from.workers.sizes.get(worker.size)?.cpus;
+    const cpus = worker.cpus ?? from.workers.sizes.get(worker.size)?.cpus;
     const endMs = worker.removedAtMs ?? run.endedAtMs;
+    const cost = endMs === undefined ? undefined : workerCost({ ...worker, untilMs: undefined }, endMs);
     facts.set(run.id, {
       ...(endMs === undefined ? {} : { livedMs: endMs - worker.createdAtMs }),
       ...(cpus === undefined ? {} : { cpus }),
+      ...(cost === undefined ? {} : { cost }),
       ...(worker.vmId === undefined ? {} : { vmId: worker.vmId }),
       ...(worker.vmHost === undefined ? {} : { vmHost: worker.vmHost }),
     });

@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import type { HomeView } from '@slack/types';
 import type { AccessPolicy } from '../domain/policy.ts';
-import type { Approvals } from '../operations/index.ts';
+import type { Approvals, Costs } from '../operations/index.ts';
 import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { waitingFor } from './approvals.ts';
+import { monthText } from './costs.ts';
 import type { Log } from './basics.ts';
 import { createLoop } from './loop.ts';
 import { homeOfAll, homeView } from './blocks/home.ts';
@@ -42,6 +43,7 @@ export type HomeOptions = {
   /** The clusters, the default one first. */
   readonly doors: readonly HomeDoor[];
   readonly approvals?: Approvals | undefined;
+  readonly costs?: Costs | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -56,7 +58,11 @@ export interface Home {
   stop(): Promise<void>;
 }
 type Tab = { untilMs: number; atMs: number; digest: string };
-type Seen = { readonly fleet: Fleet | undefined; readonly running: readonly Listed[] };
+type Seen = {
+  readonly fleet: Fleet | undefined;
+  readonly running: readonly Listed[];
+  readonly cost: string | undefined;
+};
 type World = readonly { readonly door: HomeDoor; readonly seen: Seen }[];
 
 export function createHome(options: HomeOptions): Home {
@@ -66,15 +72,19 @@ export function createHome(options: HomeOptions): Home {
   let roundAtMs = clock.now();
 
   const look = (): Promise<World> => Promise.all(doors.map(async (door) => ({ door, seen: await lookAt(door) })));
-  const lookAt = async ({ operations }: HomeDoor): Promise<Seen> => {
-    const [fleet, recent] = await Promise.all([
+  const lookAt = async ({ operations, cluster }: HomeDoor): Promise<Seen> => {
+    const [fleet, recent, cost] = await Promise.all([
       operations.fleet().catch((error: unknown) => {
         log.warn({ error: String(error) }, 'the fleet could not be read for the home tab');
         return undefined;
       }),
       operations.recent({ limit: MOST_OPERATIONS }).catch((): readonly Listed[] => []),
+      monthText(cluster, options.costs, clock.now()).catch((error: unknown) => {
+        log.warn({ error: String(error) }, 'costs could not be read for the home tab');
+        return undefined;
+      }),
     ]);
-    return { fleet, running: recent.filter(({ operation }) => ['running', 'stuck'].includes(operation.state)) };
+    return { fleet, cost, running: recent.filter(({ operation }) => ['running', 'stuck'].includes(operation.state)) };
   };
   const draw = async (userId: string, world: World): Promise<HomeView> => {
     const each = await Promise.all(

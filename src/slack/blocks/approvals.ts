@@ -3,6 +3,7 @@ import type { Button, KnownBlock, ModalView } from '@slack/types';
 import { lacking } from '../../domain/approval.ts';
 import type { Approval, ApprovalParams, ApprovalPreview, AwaitsApproval } from '../../domain/approval.ts';
 import { formatHours } from '../../domain/duration.ts';
+import { formatMoney } from '../../domain/money.ts';
 import {
   MOST_TEXT,
   actor,
@@ -106,11 +107,12 @@ export function approvalMessage(approval: Approval, approvers: string): Message 
   const open = approval.state === 'pending';
   const head = `:lock: ${actor(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`;
   const why = `Why it has to be approved: ${foreign(approval.why, 600)}.`;
+  const price = approval.cost === undefined ? '' : `It costs ${formatMoney(approval.cost)} at most.`;
   const line = standingLine(approval);
   const until = open ? `${approvers}: approve or deny until ${date(approval.expiresAtMs)}.` : '';
-  const text = clamp([head, why, line, until].filter((part) => part !== '').join('\n'), MOST_TEXT);
+  const text = clamp([head, price, why, line, until].filter((part) => part !== '').join('\n'), MOST_TEXT);
   const blocks: KnownBlock[] = [
-    section(head),
+    section(price === '' ? head : `${head}\n${price}`),
     context(why),
     ...fit(
       approval.previews.map((preview) => section(previewLines(preview, approval.createdAtMs))),

@@ -20,6 +20,7 @@ import {
   sizeOf,
 } from './text.ts';
 import type { Message } from './text.ts';
+import { workerCostText } from './cost.ts';
 import { repairButton } from './notices.ts';
 import { cpu, memory, statusOf } from './workers.ts';
 
@@ -86,6 +87,7 @@ export function detailsMessage(worker: WorkerDetails, nowMs: number): Message {
         ? 'none known'
         : `${code(vm.id)} ${foreign(vm.state, 60)}${vm.host === undefined ? '' : ` on ${foreign(vm.host, 60)}`}`,
     ],
+    ...(worker.cost === undefined ? [] : [['Cost', workerCostText(worker.cost)] as const]),
     ['Operation', worker.operationId === undefined ? '–' : code(worker.operationId)],
   ];
   const conditions = node.conditions.map(

@@ -22,6 +22,8 @@ export type HomeFacts = { readonly userId: string; readonly channels: readonly s
       readonly fleet: Fleet | undefined;
       readonly running: readonly Listed[];
       readonly approvals?: readonly Approval[];
+      /** What this month cost, where prices are known. */
+      readonly cost?: string | undefined;
     }
   /** Why nothing may be shown; may carry mentions of our own making. */
   | { readonly refusal: string }
@@ -124,7 +126,9 @@ export function homeView(facts: HomeFacts, nowMs: number): HomeView {
     type: 'home',
     blocks: [
       head,
-      section(`${fleetLine(fleet)}\nRoom for ${count(room, 'more burst worker')}.`),
+      section(
+        `${fleetLine(fleet)}\nRoom for ${count(room, 'more burst worker')}.${facts.cost === undefined ? '' : ` ${facts.cost}`}`,
+      ),
       tools,
       { type: 'divider' },
       ...fit(

@@ -3,6 +3,7 @@ import type { Button, KnownBlock, PlanBlock, TaskCardBlock } from '@slack/types'
 import type { Operation, OperationParams, Run, RunState } from '../../domain/operation.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
 import { actingIn } from './clusters.ts';
+import { togetherText } from './cost.ts';
 import { livedText } from './thread.ts';
 import type { OperationFacts } from './thread.ts';
 import {
@@ -223,6 +224,9 @@ export function operationMessage(
             .join(', ')}.`,
         ]
       : [];
+  const cost =
+    operation.kind === 'provision' ? togetherText([...facts.values()].flatMap((fact) => fact.cost ?? [])) : '';
+  const money = cost === '' ? [] : [`:moneybag: ${cost}.`];
   const plan: PlanBlock = {
     type: 'plan',
     title: clamp(
@@ -254,7 +258,7 @@ export function operationMessage(
     ].join(' · '),
   );
   const held = heldText(runs, nowMs);
-  const notes = [...forced, ...held, ...blocked.slice(0, 5), ...failures.slice(0, 5), ...until].map(section);
+  const notes = [...forced, ...held, ...blocked.slice(0, 5), ...failures.slice(0, 5), ...until, ...money].map(section);
   const elements = buttonsOf(operation, runs);
   const actions: KnownBlock[] = elements.length === 0 ? [] : [{ type: 'actions', elements }];
   const lines = runs.slice(0, TASKS).map((run) => `${code(run.workerName)} ${foreign(runLine(run, nowMs), 200)}`);
@@ -271,6 +275,7 @@ export function operationMessage(
         ...held,
         ...blocked,
         ...until,
+        ...money,
         ...reason,
         ...cancelled,
         `Operation ${code(operation.id)}`,

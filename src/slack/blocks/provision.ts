@@ -3,6 +3,8 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import type { WorkerPolicy } from '../../domain/policy.ts';
 import type { Fleet } from '../../operations/types.ts';
 import { formatHours } from '../../domain/duration.ts';
+import { formatPrice } from '../../domain/money.ts';
+import { requestText } from './cost.ts';
 import { clamp, count, foreign, option, plain, section } from './text.ts';
 import { CALLBACKS, title } from './views.ts';
 import type { Metadata } from './views.ts';
@@ -22,10 +24,12 @@ function summary(policy: WorkerPolicy, fleet: Fleet | undefined, typed: Provisio
   const amount = Math.max(1, typed.count ?? 1);
   const size = policy.sizes.get(typed.size ?? policy.defaultSize);
   const hours = typed.ttlHours ?? policy.defaultTtlHours;
+  const cost = requestText(policy.prices, { count: amount, size: size?.name ?? '', hours });
+  const priced = cost === '' ? '' : `; *${cost}*`;
   const asked =
     size === undefined
       ? `*In all*: ${count(amount, 'worker')}`
-      : `*In all*: ${amount} × ${foreign(size.name, 40)} for ${formatHours(hours)}: ${amount * size.cpus} CPU, ${amount * size.memoryGiB} GiB memory, ${amount * size.diskGiB} GiB disk; ${Math.round(amount * size.cpus * hours)} vCPU-hours`;
+      : `*In all*: ${amount} × ${foreign(size.name, 40)} for ${formatHours(hours)}: ${amount * size.cpus} CPU, ${amount * size.memoryGiB} GiB memory, ${amount * size.diskGiB} GiB disk; ${Math.round(amount * size.cpus * hours)} vCPU-hours${priced}`;
   if (fleet === undefined) return `${asked}.`;
   const room = Math.max(0, fleet.maxBurstWorkers - fleet.burstCount);
   const left =
@@ -33,6 +37,12 @@ function summary(policy: WorkerPolicy, fleet: Fleet | undefined, typed: Provisio
       ? `:warning: There is room for ${room} more only.`
       : `Room for ${room} more, ${room - amount} after this.`;
   return `${asked}. ${left}`;
+}
+
+/** `, $0.10/h` where the size has a price. */
+function hourly({ prices }: WorkerPolicy, size: string): string {
+  const price = prices?.get(size);
+  return price === undefined ? '' : `, ${formatPrice(price)}/h`;
 }
 
 /** The provision form, with what was typed before and what was wrong with it. */
@@ -45,7 +55,10 @@ export function provisionView(
 ): ModalView {
   const sizes = [...policy.sizes.values()].slice(0, 100);
   const sizeOptions = sizes.map((size) => ({
-    ...option(`${size.name}: ${size.cpus} CPU, ${size.memoryGiB} GiB memory, ${size.diskGiB} GiB disk`, size.name),
+    ...option(
+      `${size.name}: ${size.cpus} CPU, ${size.memoryGiB} GiB memory, ${size.diskGiB} GiB disk${hourly(policy, size.name)}`,
+      size.name,
+    ),
   }));
   const hours = [
     ...new Set([...presets.filter((h) => h >= policy.minTtlHours && h <= policy.maxTtlHours), policy.defaultTtlHours]),

@@ -1,5 +1,7 @@
 /** The details of an ended operation, told once in its thread. Pure: facts in, message out. */
 import { stepTitle } from '../../domain/steps.ts';
+import { formatMoney } from '../../domain/money.ts';
+import type { WorkerCost } from '../../domain/money.ts';
 import type { Operation, Run } from '../../domain/operation.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
 import { code, count, deadline, fit, foreign, section } from './text.ts';
@@ -10,6 +12,8 @@ export type RunFacts = {
   /** How long the worker lived, ms, and its number of vCPUs; once it is removed. */
   readonly livedMs?: number;
   readonly cpus?: number;
+  /** What it costs, where its price is known. */
+  readonly cost?: WorkerCost;
   readonly vmId?: string;
   readonly vmHost?: string;
   /** `InternalIP 10.0.0.5` */
@@ -27,7 +31,7 @@ export function livedText(facts: RunFacts | undefined): string {
   const used = facts.cpus === undefined ? undefined : facts.cpus * hours;
   const rounded = used === undefined ? undefined : used < 10 ? Math.round(used * 10) / 10 : Math.round(used);
   const lived = hours >= 1 && hours < 72 ? formatHours(Math.round(hours * 10) / 10) : formatDuration(facts.livedMs);
-  return `lived ${lived}${rounded === undefined ? '' : `, ${rounded} vCPU-${rounded === 1 ? 'hour' : 'hours'}`}`;
+  return `lived ${lived}${rounded === undefined ? '' : `, ${rounded} vCPU-${rounded === 1 ? 'hour' : 'hours'}`}${facts.cost === undefined ? '' : `, ${formatMoney(facts.cost.spent)}`}`;
 }
 
 const vmText = (run: Run, facts: RunFacts): string => {

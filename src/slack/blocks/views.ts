@@ -4,6 +4,7 @@ import type { DrainPreview } from '../../domain/drain-plan.ts';
 import type { WorkerPolicy } from '../../domain/policy.ts';
 import type { DestroyPreview } from '../../operations/types.ts';
 import { formatHours } from '../../domain/duration.ts';
+import { workerCostText } from './cost.ts';
 import { code, context, count, deadline, fit, foreign, mention, names, option, plain, section } from './text.ts';
 import type { Message } from './text.ts';
 
@@ -93,7 +94,7 @@ export function destroyView(
     ...fit(
       previews.flatMap((preview) => [
         section(
-          `${code(preview.worker.name)} owned by ${preview.worker.owner === undefined ? 'nobody' : mention(preview.worker.owner)}, ${preview.expiresAtMs === undefined ? 'no deadline' : deadline(preview.expiresAtMs, nowMs)}; ${preview.drained ? '*drained*' : '*not drained*'}`,
+          `${code(preview.worker.name)} owned by ${preview.worker.owner === undefined ? 'nobody' : mention(preview.worker.owner)}, ${preview.expiresAtMs === undefined ? 'no deadline' : deadline(preview.expiresAtMs, nowMs)}; ${preview.drained ? '*drained*' : '*not drained*'}${preview.worker.cost === undefined ? '' : `; ${workerCostText(preview.worker.cost)}`}`,
         ),
         ...(preview.drained ? [] : previewBlocks(preview.drain)),
       ]),

@@ -9,6 +9,7 @@ import { callIn } from '../clusters.ts';
 import { nearest } from '../nearest.ts';
 import { audit } from './audit.ts';
 import { cancel } from './cancel.ts';
+import { cost } from './cost.ts';
 import { destroy } from './destroy.ts';
 import { details } from './details.ts';
 import { drain } from './drain.ts';
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   cancel,
   retry,
   audit,
+  cost,
   helpOf(() => commands),
 ];
 
@@ -46,7 +48,7 @@ export async function runCommand(text: string, call: Call, services: Services, g
   if (command === undefined) {
     const near = nearest(
       name,
-      commands.map((item) => item.name).filter((word) => word !== ''),
+      commands.filter((item) => item.isThere?.(services) !== false && item.name !== '').map((item) => item.name),
     );
     throw new BurstError('invalid_input', `There is no command ${name.slice(0, 60)}.`, {
       hint: '/burst help lists them.',

@@ -18,6 +18,8 @@ export type Command = {
   readonly anywhere?: true;
   /** It looks at all clusters when none is named. */
   readonly allByDefault?: true;
+  /** Whether there is such a command here, by the configuration; without it, always. */
+  readonly isThere?: (services: Services) => boolean;
   /** What is needed to run it at all; undefined: nothing. */
   readonly role: Role | undefined;
   run(words: string, call: Call, services: Services): Promise<void>;
