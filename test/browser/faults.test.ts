@@ -55,3 +55,21 @@ it('a locked Proxmox is told and waited for; the removal goes on once the switch
   await expect.poll(() => opened.vm(name).count(), long).toBe(0);
   expect(await opened.node(name).count()).toBe(0);
 });
+
+it('a VM server that is away is told once; work waits for it and goes on by itself', async () => {
+  const opened = await openSandbox(browser());
+  await flip(opened, 'VM server away', true);
+  await opened.says('/burst provision 1 small 4h');
+  const message = opened.message(/asked to provision/);
+  await message
+    .getByText(/waits? for the VM server/)
+    .first()
+    .waitFor(long);
+  await opened.message(/The VM server .* has not answered since/).waitFor(long);
+  await opened.surface('server-away');
+  await flip(opened, 'VM server away', false);
+  await opened.message(/asked to provision/, '1 of 1 ready').waitFor(long);
+  await opened.message(/The VM server .* answers again/).waitFor(long);
+  expect(await opened.log.getByText(/has not answered since/).count()).toBe(0);
+  await opened.surface('server-back');
+});
