@@ -1,7 +1,5 @@
 /** `burst check`. Invariant: it changes nothing, and one part that is unfit keeps no other from being looked at. */
-import { readFileSync } from 'node:fs';
 import { placementPolicy, safetyPolicy } from './config/index.ts';
-import type { ClusterConfig } from './config/index.ts';
 import { messageOf } from './domain/errors.ts';
 import { freeMemory } from './domain/placement.ts';
 import type { ServerEpisode } from './domain/server-plan.ts';
@@ -11,7 +9,7 @@ import type { SecondLock } from './ports/cluster.ts';
 import { makeParts, makeSlack, stepDeps } from './parts.ts';
 import type { AppOptions, ClusterParts, Parts } from './parts.ts';
 import { openStore } from './store/index.ts';
-import { dryRun, probeServer, readMachineProfile } from './vm/index.ts';
+import { dryRun } from './vm/index.ts';
 
 /** It is recommended, not needed: a cluster before Kubernetes 1.30 has no such policies. */
 const LOCKS: Readonly<Record<SecondLock, Pick<Check, 'ok' | 'text'>>> = {
@@ -50,11 +48,7 @@ export async function checkApp(options: AppOptions): Promise<readonly Check[]> {
   const clusters = parts.clusters.map(async (own): Promise<readonly Check[]> => {
     const { name } = own.cluster;
     const seen = books.then(({ away }) => away.get(name));
-    const checks = [
-      ...(await apiServer(own, several)),
-      ...(await vmServer(own, seen)),
-      ...(await talos(own.config, parts)),
-    ];
+    const checks = [...(await apiServer(own, several)), ...(await vmServer(own, seen)), ...(await talos(own))];
     return several ? checks.map((check) => ({ ...check, name: `${check.name} ${name}` })) : checks;
   });
   return [...(await books).checks, ...(await Promise.all(clusters)).flat()];
@@ -154,27 +148,11 @@ async function hostsOf(vms: ClusterParts['vms']): Promise<Pick<Check, 'ok' | 'te
   return { ok: hosts.some(({ online }) => online), text: words.join(', ') };
 }
 
-const talosProfile = () =>
-  readMachineProfile('talos-mcp-server', () =>
-    readFileSync(new URL('../config/providers/talos-mcp-server.yaml', import.meta.url), 'utf8'),
-  );
-
-async function talos(
-  { mcpServers }: ClusterConfig,
-  { clock, log }: Pick<Parts, 'clock' | 'log'>,
-): Promise<readonly Check[]> {
-  const { enabled, endpoint } = mcpServers.talos;
-  if (!enabled || endpoint === undefined) return [];
-  return part('talos server', async () => {
-    const { server, faults } = await probeServer({
-      name: 'talos',
-      connection: { kind: 'http', url: endpoint, headers: {} },
-      profile: talosProfile(),
-      clock,
-      log,
-      timeoutMs: mcpServers.proxmox.callTimeoutSeconds * 1000,
-    });
-    const ok = faults.length === 0;
-    return [{ name: 'talos server', ok, text: ok ? server : `${server}: ${faults.join('; ')}` }];
-  });
-}
+const talos = async ({ machines }: ClusterParts): Promise<readonly Check[]> =>
+  machines === undefined
+    ? []
+    : part(
+        'talos server',
+        async () => [{ name: 'talos server', ...(await machines.health()) }],
+        () => machines.close(),
+      );

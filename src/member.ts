@@ -47,7 +47,7 @@ export type Member = {
   stop(): Promise<void>;
   /** Lets go of the API server and the VM server. */
   close(): Promise<void>;
-  /** Its API server, VM server and reaper. */
+  /** Its API server, VM server, Talos server and reaper. */
   checks(): Promise<readonly Check[]>;
 };
 
@@ -68,7 +68,7 @@ export type MemberOptions = {
 export function createMember(options: MemberOptions): Member {
   const { own, parts, store, metrics, poke, changed } = options;
   const { clock, ids } = parts;
-  const { cluster, config } = own;
+  const { cluster, machines, config } = own;
   const { name } = cluster;
   const log = parts.log;
   const { vms, watch } = watchServer(own.vms, {
@@ -134,6 +134,7 @@ export function createMember(options: MemberOptions): Member {
     starting.abort(new Error('shutting down'));
     await cluster.stop();
     await vms.close();
+    await machines?.close();
   };
   cluster.onChange((change) => {
     if ('nodeName' in change) changed({ kind: 'worker', cluster: name, name: change.nodeName });
@@ -195,6 +196,7 @@ export function createMember(options: MemberOptions): Member {
             : 'fresh',
         },
         { name: 'vm-server', ...provider },
+        ...(machines === undefined ? [] : [{ name: 'talos-server', ...(await soon(machines.health(), clock)) }]),
         {
           name: 'reaper',
           ok: rival === undefined,

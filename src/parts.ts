@@ -22,12 +22,21 @@ import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
 import type { InboxStore } from './ports/inbox.ts';
+import type { MachineServer } from './ports/machine-server.ts';
 import type { Store } from './ports/store.ts';
 import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
-import { cannotPlace, connectionSecrets, createVmProvider, handsOverJoin, readProfile } from './vm/index.ts';
+import {
+  cannotPlace,
+  connectionSecrets,
+  createMachineServer,
+  createVmProvider,
+  handsOverJoin,
+  readMachineProfile,
+  readProfile,
+} from './vm/index.ts';
 import type { Profile, Traced, VmProviderOptions } from './vm/index.ts';
 
 export type AppOptions = {
@@ -42,6 +51,8 @@ export type ClusterParts = {
   readonly config: ClusterConfig;
   readonly cluster: Cluster;
   readonly vms: VmProvider;
+  /** With join.method talos. */
+  readonly machines?: MachineServer;
 };
 
 export type Parts = {
@@ -55,7 +66,8 @@ export type Parts = {
 /** Every secret of the configuration, for what hides them. */
 export function secretsOf(config: Config): readonly string[] {
   const { slack, mcp } = config;
-  const own = config.clusters.flatMap(({ mcpServers: { proxmox }, join }) => [
+  const own = config.clusters.flatMap(({ mcpServers: { proxmox, talos }, join }) => [
+    ...(talos.enabled ? connectionSecrets(talosConnectionOf(talos)) : []),
     ...(proxmox.endpoint === undefined && proxmox.command === undefined
       ? []
       : connectionSecrets(connectionOf(proxmox))),
@@ -78,6 +90,7 @@ export function makeParts({ config, clock = systemClock, kubeconfig }: AppOption
       // the only cluster's credentials must be readable for a start; one of several keeps no other from starting
       cluster: several ? createLateCluster({ name: own.kubernetes.name, clock, log, make }) : make(),
       vms: makeProvider(own, clock, log),
+      ...(own.join.method === 'talos' ? { machines: makeMachines(own, clock, log) } : {}),
     };
   });
   return { config, clock, ids, log, clusters };
@@ -130,6 +143,13 @@ function connectionOf(proxmox: ProxmoxConfig): VmProviderOptions['connection'] {
     headers: { ...proxmox.headers, ...bearer },
   };
 }
+/** Talos' servers answer with a few lines. */
+const MOST_TALOS_BYTES = 1024 * 1024;
+const TALOS_CALLS_AT_ONCE = 8;
+
+/** A profile by its name, or a file by its path. */
+const profileAt = (profile: string): URL | string =>
+  parse(profile).ext === '' ? new URL(`../config/providers/${profile}.yaml`, import.meta.url) : profile;
 
 /** The VM provider as configured; `trace` is told every call. @throws BurstError `invalid_input` for a wrong profile. */
 export function makeProvider(
@@ -139,12 +159,14 @@ export function makeProvider(
   trace?: (traced: Traced) => void,
 ): VmProvider {
   const { proxmox } = config.mcpServers;
-  const path =
-    parse(proxmox.profile).ext === ''
-      ? new URL(`../config/providers/${proxmox.profile}.yaml`, import.meta.url)
-      : proxmox.profile;
-  const profile = readProfile(proxmox.profile, () => readFileSync(path, 'utf8'));
-  if (config.join.method !== 'none' && !handsOverJoin(profile))
+  const profile = readProfile(proxmox.profile, () => readFileSync(profileAt(proxmox.profile), 'utf8'));
+  if (config.join.method === 'talos' && profile.steps.address === undefined)
+    throw new BurstError(
+      'invalid_input',
+      `mcp_servers.proxmox.profile ${proxmox.profile} cannot say a VM's address (it has no step "address"), which ` +
+        `join.method talos needs to find the machine: use a profile that can (ry-ops-proxmox, proxmox-mcp-plus).`,
+    );
+  if (config.join.method !== 'none' && config.join.method !== 'talos' && !handsOverJoin(profile))
     throw new BurstError(
       'invalid_input',
       `mcp_servers.proxmox.profile ${proxmox.profile} has no way to give a VM what it joins with, which join.method ` +
@@ -159,12 +181,38 @@ export function makeProvider(
     profile,
     connection: connectionOf(proxmox),
     settings: proxmox.settings,
+    uses: [
+      ...(config.placement.target === 'template' ? [] : (['hosts'] as const)),
+      ...(config.join.method === 'talos' ? (['address'] as const) : []),
+    ],
     clock,
     callTimeoutMs: proxmox.callTimeoutSeconds * 1000,
     maxReplyBytes: proxmox.maxReplyKib * 1024,
     maxCallsAtOnce: proxmox.maxCallsAtOnce,
     log,
     ...(trace === undefined ? {} : { trace }),
+  });
+}
+
+type TalosConfig = ClusterConfig['mcpServers']['talos'];
+function talosConnectionOf({ endpoint, command = '', args, env, cwd }: TalosConfig): VmProviderOptions['connection'] {
+  return endpoint === undefined
+    ? { kind: 'stdio', command, args, env, ...(cwd === undefined ? {} : { cwd }) }
+    : { kind: 'http', url: endpoint, headers: {} };
+}
+
+/** The Talos server as configured. @throws BurstError `invalid_input` for a wrong profile. */
+export function makeMachines({ mcpServers: { talos } }: ClusterConfig, clock: Clock, log: Logger): MachineServer {
+  return createMachineServer({
+    name: 'talos',
+    profile: readMachineProfile(talos.profile, () => readFileSync(profileAt(talos.profile), 'utf8')),
+    connection: talosConnectionOf(talos),
+    settings: talos.settings,
+    clock,
+    callTimeoutMs: talos.callTimeoutSeconds * 1000,
+    maxReplyBytes: MOST_TALOS_BYTES,
+    maxCallsAtOnce: TALOS_CALLS_AT_ONCE,
+    log,
   });
 }
 
@@ -204,7 +252,7 @@ const serverOf = ({ mcpServers: { proxmox } }: ClusterConfig): string =>
 
 /** What the steps of one cluster work with. */
 export function stepDeps(
-  { config, cluster, vms }: ClusterParts,
+  { config, cluster, vms, machines }: ClusterParts,
   { clock, ids, config: whole }: Pick<Parts, 'clock' | 'ids' | 'config'>,
   store: Store,
   installationId: string,
@@ -225,6 +273,9 @@ export function stepDeps(
     safety: safetyPolicy(config),
     workers: workerPolicy(config),
     cost: costPolicy(config),
+    ...(machines === undefined
+      ? {}
+      : { machines: { ...machines, resetTimeoutMs: config.mcpServers.talos.resetTimeoutMinutes * 60_000 } }),
     placement: placementPolicy(config),
     sharedWith: whole.clusters
       .filter((other) => serverOf(other) === serverOf(config))

@@ -52,6 +52,12 @@ function inheritable(file: Tree, own: Tree): Tree {
     ...('bearer_token' in server ? ['bearer_token_file'] : []),
     ...('profile' in server ? ['settings'] : []),
   ];
+  const talos = section(section(own, 'mcp_servers'), 'talos');
+  const notTalos = [
+    ...('endpoint' in talos ? ['command', 'args', 'env', 'cwd'] : []),
+    ...('command' in talos ? ['endpoint', 'args', 'env', 'cwd'] : []),
+    ...('profile' in talos ? ['settings'] : []),
+  ];
   const method = join['method'];
   const other = method !== undefined && method !== (section(file, 'join')['method'] ?? 'kubeadm');
   const notJoin = other ? ['endpoint', 'ca_cert_hash', 'user_data', 'join_command', 'k3s'] : [];
@@ -59,7 +65,11 @@ function inheritable(file: Tree, own: Tree): Tree {
   return {
     ...file,
     kubernetes: without(section(file, 'kubernetes'), notKubernetes),
-    mcp_servers: { ...servers, proxmox: without(section(servers, 'proxmox'), notServer) },
+    mcp_servers: {
+      ...servers,
+      proxmox: without(section(servers, 'proxmox'), notServer),
+      talos: without(section(servers, 'talos'), notTalos),
+    },
     join: without(section(file, 'join'), notJoin),
     placement: without(section(file, 'placement'), staysPut ? ['hosts', 'memory_reserve_gb'] : []),
   };

@@ -2,6 +2,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { checkPlacement } from './placement.ts';
 import { DEFAULT_SIZES, type FileConfig } from './schema.ts';
+import { checkTalos } from './talos.ts';
 import { BUILT_IN_TEMPLATES, type JoinTemplates } from './templates.ts';
 import { compilePattern, cronEvery } from './values.ts';
 
@@ -135,12 +136,6 @@ function checkProviders({ mcp_servers: servers }: FileConfig, add: Add): void {
     )
       add(`${at}.bearer_token`, [], 'headers has Authorization too; set one of them');
   }
-  if (talos.enabled && talos.endpoint === undefined)
-    add(
-      'mcp_servers.talos.endpoint',
-      [],
-      'is missing; needed: the http(s) URL of the Talos MCP server (or TALOS_MCP_ENDPOINT)',
-    );
 }
 
 function checkTimes(file: FileConfig, add: Add): void {
@@ -200,13 +195,17 @@ function checkJoin(file: FileConfig, add: Add): void {
         'is missing; needed with method k3s (or token_file, K3S_TOKEN, K3S_TOKEN_FILE)',
       );
   }
-  if (join.method === 'none')
+  if (join.method === 'none' || join.method === 'talos')
     for (const [key, template] of [
       ['user_data', join.user_data],
       ['join_command', join.join_command],
     ] as const)
       if (template !== undefined && /\{[{%][^}]*\b(token|endpoint|ca_cert_hash)\b/.test(template))
-        add(`join.${key}`, ['join.method'], 'names token, endpoint or ca_cert_hash, which method none does not have');
+        add(
+          `join.${key}`,
+          ['join.method'],
+          `names token, endpoint or ca_cert_hash, which method ${join.method} does not have`,
+        );
   if (file.kubernetes.in_cluster === true)
     for (const key of ['context', 'kubeconfig'] as const)
       if (file.kubernetes[key] !== undefined)
@@ -323,6 +322,7 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkSafety(file, add);
   checkWorkers(file, add);
   checkProviders(file, add);
+  checkTalos(file, add);
   const sizes = Object.keys(effectiveSizes(file));
   checkPlacement(file.placement, sizes, (size) => didYouMean(size, sizes), add);
   checkTimes(file, add);

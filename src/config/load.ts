@@ -178,9 +178,11 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
 
 /** An override wins over the other way to reach the same server. */
 function preferOverride(tree: Tree, { variables }: Overlay): void {
-  const proxmox = getAt(tree, ['mcp_servers', 'proxmox']);
-  if (!variables.has('mcp_servers.proxmox.endpoint') || !isTree(proxmox)) return;
-  for (const key of ['command', 'args', 'env', 'cwd']) delete proxmox[key];
+  for (const name of ['proxmox', 'talos']) {
+    const server = getAt(tree, ['mcp_servers', name]);
+    if (!variables.has(`mcp_servers.${name}.endpoint`) || !isTree(server)) continue;
+    for (const key of ['command', 'args', 'env', 'cwd']) delete server[key];
+  }
 }
 
 /**

@@ -51,14 +51,19 @@ const kubernetes = section({
   request_timeout_seconds: seconds(1, 300, 30),
 });
 
-const proxmox = section({
-  enabled: z.boolean().default(true),
-  endpoint: httpUrl.optional(),
-  transport: z.enum(['streamable_http', 'sse']).default('streamable_http'),
+/** A server that is started over stdio. */
+const program = {
   command: text(4000).optional(),
   args: z.array(z.string().max(4000)).max(100).default([]),
   env: z.record(matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), z.string().max(8000)).default({}),
   cwd: text(4000).optional(),
+};
+
+const proxmox = section({
+  enabled: z.boolean().default(true),
+  endpoint: httpUrl.optional(),
+  transport: z.enum(['streamable_http', 'sse']).default('streamable_http'),
+  ...program,
   headers: z.record(matching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'a header name'), headerValue).default({}),
   bearer_token: secret(),
   bearer_token_file: secretFile(),
@@ -108,7 +113,7 @@ const burstWorkers = section({
 });
 
 const join = section({
-  method: z.enum(['kubeadm', 'k3s', 'none']).default('kubeadm'),
+  method: z.enum(['kubeadm', 'k3s', 'talos', 'none']).default('kubeadm'),
   user_data: checked(validTemplate, 60_000).optional(),
   join_command: checked(validTemplate, 8000).optional(),
   endpoint: matching(/^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$/, 'HOST:PORT, e.g. "10.0.0.1:6443"').optional(),
@@ -298,7 +303,15 @@ const mcp = section({
 const mcpServers = section({
   preferred_provider: z.enum(['proxmox', 'talos']).default('proxmox'),
   proxmox,
-  talos: section({ enabled: z.boolean().default(false), endpoint: httpUrl.optional() }),
+  talos: section({
+    enabled: z.boolean().default(false),
+    endpoint: httpUrl.optional(),
+    ...program,
+    profile: text(4000).default('talos-mcp-server'),
+    settings: z.record(z.string(), z.unknown()).default({}),
+    call_timeout_seconds: seconds(1, 300, 60),
+    reset_timeout_minutes: whole(1, 60, 10),
+  }),
 });
 const workerSizes = z.record(sizeName, workerSize.nullable()).default({});
 

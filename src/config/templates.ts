@@ -18,7 +18,7 @@ export type JoinVariables = {
   readonly ca_cert_hash: string;
 };
 export type JoinTemplates = { readonly userData: string; readonly joinCommand: string };
-export type JoinMethod = 'kubeadm' | 'k3s' | 'none';
+export type JoinMethod = 'kubeadm' | 'k3s' | 'talos' | 'none';
 
 const SAMPLE: JoinVariables = {
   cluster: 'main',
@@ -55,10 +55,14 @@ runcmd:
     ${command}
 `;
 
-/** The templates that a method uses where the configuration has none; `none`: the VM's template joins by itself. */
+/**
+ * The templates that a method uses where the configuration has none; `none`: the VM's template joins by itself; `talos`: it
+ * joins with the machine configuration that a Talos server gives it.
+ */
 export const BUILT_IN_TEMPLATES: Readonly<Record<JoinMethod, JoinTemplates>> = {
   kubeadm: { userData: userData(KUBEADM_COMMAND), joinCommand: KUBEADM_COMMAND },
   k3s: { userData: userData(K3S_COMMAND), joinCommand: K3S_COMMAND },
+  talos: { userData: '', joinCommand: '' },
   none: { userData: '', joinCommand: '' },
 };
 

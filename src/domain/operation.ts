@@ -84,6 +84,12 @@ export type RunData = {
   readonly cloneRequested?: boolean;
   /** Task handles of the VM provider by step name. */
   readonly tasks?: Readonly<Record<string, string>>;
+  /** Where the worker's machine answered a Talos server. */
+  readonly machineAddress?: string;
+  readonly configApplied?: boolean;
+  /** Which boot of the machine was asked to be reset, and when. */
+  readonly resetBoot?: string;
+  readonly resetAskedAtMs?: number;
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;

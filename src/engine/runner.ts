@@ -135,9 +135,9 @@ async function look(
     clock: deps.clock,
     signal,
     elapsedMs: startedMs - run.stepSinceMs,
-    save: async (data, text, more = {}) => {
+    save: async (data, text, { pivoted, ...more } = {}) => {
       current = await write(deps, current, {
-        patch: { data: merge(current.data, data) },
+        patch: { data: merge(current.data, data), ...(pivoted === true ? { pivoted } : {}) },
         type: 'saved',
         text,
         ...more,
@@ -252,7 +252,7 @@ async function settle(
       return failed(deps, definition, { ...run, data: merge(run.data, result.data ?? {}) }, step, result.failure);
     case 'done': {
       const index = definition.steps.indexOf(step);
-      const next = definition.steps[index + 1];
+      const next = definition.steps.slice(index + 1).find((candidate) => candidate.skipped !== true);
       const data = merge(run.data, result.data ?? {});
       const text = result.text ?? step.title;
       const audit = [auditOf(deps, run, `step:${step.name}`, 'done', text)];

@@ -13,7 +13,12 @@ export type StepContext = {
   /** How long this step has been under way, ms. */
   readonly elapsedMs: number;
   /** Journals what must be known before the next call (intent first). @throws `stale_generation` when another claim came between. */
-  save(data: Partial<RunData>, text: string, more?: Pick<RunWrite, 'worker' | 'schedule'>): Promise<void>;
+  save(
+    data: Partial<RunData>,
+    text: string,
+    /** `pivoted`: from here on the run only goes forward. */
+    more?: Pick<RunWrite, 'worker' | 'schedule'> & { readonly pivoted?: true },
+  ): Promise<void>;
 };
 
 export type StepResult =
@@ -42,6 +47,8 @@ export type Step = {
   readonly title: string;
   /** From the start of this step on, the run only goes forward. */
   readonly pivot?: true;
+  /** There is nothing to do in it as things are configured: it is passed over. */
+  readonly skipped?: boolean;
   /** Undefined: the step keeps its own time. */
   readonly timeoutMs: number | undefined;
   readonly run: (context: StepContext) => Promise<StepResult>;

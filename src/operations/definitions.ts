@@ -9,6 +9,7 @@ import { cloneVm, configureVm, reserveId, startVm } from './steps/create-vm.ts';
 import { awaitDetach, cordon, evictPods } from './steps/drain.ts';
 import { extendDeadline } from './steps/extend.ts';
 import { awaitJoin, awaitReady, labelNode } from './steps/join.ts';
+import { applyConfig, resetMachine } from './steps/machine.ts';
 import { awaitReplacement } from './steps/replacement.ts';
 import { closeWorker, deleteVm, removeNode, stopVm } from './steps/remove.ts';
 
@@ -38,6 +39,7 @@ function addWorker(deps: StepDeps): RunDefinition {
       cloneVm(deps),
       configureVm(deps),
       startVm(deps),
+      applyConfig(deps),
       awaitJoin(deps),
       labelNode(deps),
       awaitReady(deps),
@@ -79,6 +81,7 @@ function removeWorker(deps: StepDeps): RunDefinition {
       cordon(deps, mode),
       evictPods(deps, mode),
       awaitDetach(deps),
+      resetMachine(deps),
       stopVm(deps),
       deleteVm(deps),
       removeNode(deps),

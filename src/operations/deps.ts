@@ -6,6 +6,7 @@ import type { PlacementPolicy } from '../domain/placement.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Cluster } from '../ports/cluster.ts';
 import type { Ids } from '../ports/ids.ts';
+import type { MachineServer } from '../ports/machine-server.ts';
 import type { Store } from '../ports/store.ts';
 import type { VmProvider } from '../ports/vm-provider.ts';
 
@@ -35,6 +36,8 @@ export type StepDeps = {
   readonly joinToken:
     { readonly kind: 'bootstrap'; readonly ttlMs: number } | { readonly kind: 'static'; readonly token: string };
   readonly renderJoin: RenderJoin;
+  /** With `join.method: talos`: the server that configures the workers' machines, and how long a reset may take, ms. */
+  readonly machines?: MachineServer & { readonly resetTimeoutMs: number };
   /** What workers cost; undefined: nothing is known of it. */
   readonly cost?: CostPolicy | undefined;
   /** The role of who asks for workers; undefined: not known. */

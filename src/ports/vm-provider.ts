@@ -62,6 +62,11 @@ export interface VmProvider {
   list(signal?: AbortSignal): Promise<readonly VmFacts[]>;
   /** The hosts with their memory and storage, and every VM as the listing shows it (it may lack tags). */
   capacity(signal?: AbortSignal): Promise<Capacity>;
+  /** Where a running VM can be reached, as its guest says, the best one first; none while that does not answer. */
+  addresses(
+    vm: { readonly id: string; readonly host: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<readonly string[]>;
   /** Asks for the clone. @throws `conflict` when the id is taken. */
   clone(spec: VmSpec, signal?: AbortSignal): Promise<TaskHandle | undefined>;
   /** Size, tags, description, cloud-init; may be repeated. */

@@ -1,22 +1,20 @@
 /** What a server is and lacks. Invariant: it is asked for `tools/list` and what is read-only, nothing else. */
 import { BurstError } from '../domain/errors.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { VmProvider } from '../ports/vm-provider.ts';
-import { McpServer } from './connection.ts';
-import type { ConnectionOptions, Log } from './connection.ts';
+import type { McpServer } from './connection.ts';
 import type { Call, MachineProfile, Profile } from './profile.ts';
-
-const PROBE_REPLY_BYTES = 4 * 1024 * 1024;
 
 /** Compares a profile with the server's tools: `faults` names each missing tool, and each argument that a tool wants or does not know. */
 export async function compare(
   server: McpServer,
-  profile: Profile | MachineProfile,
+  profile: { readonly steps: Profile['steps'] | MachineProfile['steps'] },
   signal?: AbortSignal,
+  /** Steps that are not used. */
+  passOver: readonly string[] = [],
 ): Promise<{ readonly server: string; readonly tools: number; readonly faults: readonly string[] }> {
   const tools = new Map((await server.tools(signal)).map((tool) => [tool.name, tool]));
-  const steps: readonly (readonly Call[] | undefined)[] = Object.values(profile.steps);
-  const calls = steps.flatMap((step) => step ?? []);
+  const steps: Readonly<Record<string, readonly Call[] | undefined>> = profile.steps;
+  const calls = Object.entries(steps).flatMap(([name, step]) => (passOver.includes(name) ? [] : (step ?? [])));
   const missing = [...new Set(calls.map((call) => call.tool))].filter((tool) => !tools.has(tool));
   const faults = missing.length === 0 ? [] : [`it lacks the tools ${missing.join(', ')}`];
   for (const call of calls) {
@@ -53,36 +51,4 @@ export async function dryRun(
   if (template !== undefined && vm?.template === false)
     throw new BurstError('invalid_input', `VM ${template} (${vm.name}) is not a template.`, { hint });
   return `lists ${rows.length} VMs; ${id} is free; ${template === undefined ? 'VM' : 'template'} ${vm?.id ?? known ?? ''} (${vm?.name ?? 'nameless'}) can be read`;
-}
-
-export type Probe = {
-  readonly name: string;
-  readonly connection: ConnectionOptions;
-  /** Which calls it should know. */
-  readonly profile: MachineProfile;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly timeoutMs: number;
-};
-
-/**
- * Connects to an MCP server, compares its tools with the profile and goes.
- * @returns as `compare`.
- * @throws BurstError `unavailable` when it cannot be reached, `unknown_outcome` when it does not answer in time.
- */
-export async function probeServer(
-  { profile, timeoutMs, ...probe }: Probe,
-  signal?: AbortSignal,
-): ReturnType<typeof compare> {
-  const server = new McpServer({
-    ...probe,
-    callTimeoutMs: timeoutMs,
-    maxReplyBytes: PROBE_REPLY_BYTES,
-    maxCallsAtOnce: 1,
-  });
-  try {
-    return await compare(server, profile, signal);
-  } finally {
-    await server.close().catch(() => undefined);
-  }
 }

@@ -1,6 +1,7 @@
 /** VM work over MCP. */
-export { dryRun, probeServer, type Probe } from './check.ts';
+export { dryRun } from './check.ts';
 export { connectionSecrets, type Traced } from './connection.ts';
+export { createMachineServer } from './machines.ts';
 export { createVmProvider, type VmProviderOptions } from './provider.ts';
 export {
   cannotPlace,

@@ -5,7 +5,7 @@ import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Place } from '../domain/placement.ts';
 import { badExpression } from './expression.ts';
 
-const errorClass = z.enum(['not_found', 'busy', 'conflict', 'denied', 'already']);
+const errorClass = z.enum(['not_found', 'busy', 'conflict', 'denied', 'already', 'unknown']);
 const pattern = z.string().superRefine((text, context) => {
   try {
     new RegExp(text, 'i');
@@ -72,6 +72,7 @@ const schema = z.strictObject({
   steps: z.strictObject({
     freeId: calls.optional(),
     hosts: calls.optional(),
+    address: calls.optional(),
     find: calls.optional(),
     list: calls,
     clone: calls,
@@ -85,7 +86,7 @@ const schema = z.strictObject({
 const machineSchema = z.strictObject({
   ...shared,
   kind: z.literal('machine'),
-  steps: z.strictObject({ apply: calls, reset: calls }),
+  steps: z.strictObject({ look: calls, apply: calls, reset: calls }),
 });
 
 /** A server's lifecycle steps as calls; `fail`, `ok`, `when`, `result` and `task` are JSONata. */

@@ -4,24 +4,25 @@
  */
 import { z } from 'zod';
 import { BurstError } from '../domain/errors.ts';
-import type { ErrorCode } from '../domain/errors.ts';
 import type { TaskHandle, TaskState, VmFacts, VmProvider, VmSpec } from '../ports/vm-provider.ts';
 import { compare } from './check.ts';
-import { McpServer, connectionSecrets, shorten } from './connection.ts';
-import type { Reply, ServerOptions } from './connection.ts';
-import { evaluate, renderArgs } from './expression.ts';
+import { createCalls, readJson } from './calls.ts';
+import type { Outcome, Scope } from './calls.ts';
+import { McpServer, shorten } from './connection.ts';
+import type { ServerOptions } from './connection.ts';
 import { hostsFrom } from './hosts.ts';
-import type { Call, ErrorRule, Profile } from './profile.ts';
-import { scrubber } from './secrets.ts';
+import type { Call, Profile } from './profile.ts';
+
+/** Steps that only some configurations need. */
+const OPTIONAL = ['hosts', 'address'] as const;
 
 export type VmProviderOptions = ServerOptions & {
   readonly profile: Profile;
+  /** Of those, what is needed: `health` asks for no other's tools. */
+  readonly uses?: readonly (typeof OPTIONAL)[number][];
   /** What the profile's expressions see as `settings`: node, template, storage, … */
   readonly settings: Readonly<Record<string, unknown>>;
 };
-
-type Scope = Readonly<Record<string, unknown>>;
-type Outcome = { readonly result: unknown; readonly tasks: readonly string[] };
 
 const rowSchema = z.object({
   id: z.coerce.string(),
@@ -39,14 +40,10 @@ const taskSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('ok') }),
   z.object({ state: z.literal('failed'), message: z.coerce.string().default('no reason given') }),
 ]);
+/** Addresses that another machine can reach, the best one first. */
+const addressesSchema = z.array(z.union([z.ipv4(), z.ipv6()])).catch([]);
 const handleSchema = z.array(z.string()).min(1);
 
-const CODES: Readonly<Record<Exclude<ErrorRule['class'], 'already'>, ErrorCode>> = {
-  not_found: 'not_found',
-  busy: 'busy',
-  conflict: 'conflict',
-  denied: 'denied',
-};
 const FIRST_ID = 100;
 const idSchema = z.coerce.number().int().min(FIRST_ID).catch(FIRST_ID);
 const idsSchema = z.union([z.array(z.coerce.string()), z.coerce.string().transform((one) => [one])]).default([]);
@@ -56,109 +53,12 @@ const offerSchema = z.union([
 ]);
 
 export function createVmProvider(options: VmProviderOptions): VmProvider {
-  const { profile, name, settings } = options;
+  const { profile, name } = options;
   const server = new McpServer(options);
-  const { freeId = [], find = [], hosts = [], list: listing, task: looking } = profile.steps;
-  const reads = new Set<Call>([...freeId, ...find, ...hosts, ...listing, ...looking]);
+  const { freeId = [], find = [], hosts = [], address = [], list: listing, task: looking } = profile.steps;
+  const reads = new Set<Call>([...freeId, ...find, ...hosts, ...address, ...listing, ...looking]);
 
-  /** What a reply says: what `from` names, else its structured content, its first block that parses as JSON, its text. */
-  function content(reply: Reply, from: Call['from']): unknown {
-    if (from === 'text') return reply.text;
-    if (from === 'structured') return reply.structured;
-    if (typeof from === 'number') {
-      const block = reply.texts[from];
-      return block === undefined ? undefined : (readJson(block) ?? block);
-    }
-    const inner = z.object({ result: z.string() }).safeParse(reply.structured);
-    const candidates = inner.success ? [inner.data.result, ...reply.texts] : reply.texts;
-    for (const text of candidates) {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        // prose: try the next block
-      }
-    }
-    return reply.structured ?? reply.text;
-  }
-
-  /** A server may echo what it was sent: neither its own secrets nor a worker's join secret may be read in a message. */
-  function scrub(text: string, scope: Scope): string {
-    const join = z.record(z.string(), z.string()).catch({}).parse(scope['join']);
-    return scrubber([...connectionSecrets(options.connection), ...Object.values(join)])(text);
-  }
-
-  function refusal(call: Call, message: string, scope: Scope): BurstError | 'already' {
-    const rule = [...call.errors, ...profile.errors].find((candidate) =>
-      new RegExp(candidate.match, 'i').test(message),
-    );
-    if (rule?.class === 'already') return 'already';
-    return new BurstError(
-      rule === undefined ? 'provider_failed' : CODES[rule.class],
-      `${name}: ${call.tool}: ${shorten(scrub(message, scope))}`,
-    );
-  }
-
-  async function messageOf(reply: unknown, text: string): Promise<string> {
-    const message = profile.message === undefined ? undefined : await evaluate(profile.message, { reply });
-    return typeof message === 'string' && message !== '' ? message : text;
-  }
-
-  async function one(
-    call: Call,
-    scope: Scope,
-    signal: AbortSignal | undefined,
-  ): Promise<{ result: unknown; task: unknown }> {
-    const answer = await server.call(call.tool, await renderArgs(call.args, scope), signal, !reads.has(call));
-    const reply = content(answer, call.from);
-    const seen = { ...scope, reply, text: answer.text };
-    const failRule = call.fail ?? profile.fail;
-    const failed = answer.isError || (failRule !== undefined && (await evaluate(failRule, seen)) === true);
-    if (failed) {
-      const error = refusal(call, await messageOf(reply, answer.text), scope);
-      if (error !== 'already') throw error;
-      // `result` is read without a reply
-      const result = call.result === undefined ? undefined : await evaluate(call.result, { ...scope, already: true });
-      return { result, task: undefined };
-    }
-    if (call.ok !== undefined && (await evaluate(call.ok, seen)) !== true)
-      throw reads.has(call)
-        ? new BurstError('unavailable', `${name}: the reply to ${call.tool} could not be read.`)
-        : new BurstError(
-            'unknown_outcome',
-            `${name}: the reply to ${call.tool} does not say that it was accepted: ${shorten(scrub(answer.text, scope), 200)}`,
-          );
-    return {
-      result: call.result === undefined ? reply : await evaluate(call.result, seen),
-      task: call.task === undefined ? undefined : await evaluate(call.task, seen),
-    };
-  }
-
-  /** Runs a step's calls in order; `last` is the result of the call before. */
-  async function run(calls: readonly Call[], scope: Scope, signal: AbortSignal | undefined): Promise<Outcome> {
-    let last = scope['last'];
-    const tasks: string[] = [];
-    for (const call of calls) {
-      const now = { ...scope, settings, last };
-      if (call.when !== undefined && (await evaluate(call.when, now)) !== true) continue;
-      try {
-        const { result, task } = await one(call, now, signal);
-        last = result;
-        if (typeof task === 'string' && task !== '') tasks.push(task);
-        else if (task !== undefined && task !== null) tasks.push(JSON.stringify(task));
-        // what a call started must have ended before the next one may change the same VM
-        if (call !== calls.at(-1) && typeof task === 'string') await ended(task, signal);
-      } catch (error) {
-        if (
-          !call.optional ||
-          !(error instanceof BurstError) ||
-          error.code === 'unknown_outcome' ||
-          error.code === 'unavailable'
-        )
-          throw error;
-      }
-    }
-    return { result: last, tasks };
-  }
+  const run = createCalls({ ...options, server, reads, ended });
 
   async function ended(task: string, signal: AbortSignal | undefined): Promise<void> {
     const { interval_ms: intervalMs, limit_ms: limitMs } = profile.wait;
@@ -254,7 +154,8 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
     connect: async () => server.connect(),
     close: () => server.close(),
     async health(signal) {
-      const found = await compare(server, profile, signal);
+      const unused = OPTIONAL.filter((step) => options.uses?.includes(step) !== true);
+      const found = await compare(server, profile, signal, unused);
       if (found.faults.length > 0) return { ok: false, text: `${found.server}: ${found.faults.join('; ')}` };
       const vms = await list(signal);
       const limits = profile.limits.map((limit) => `; ${limit}`).join('');
@@ -281,6 +182,18 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
       if (profile.steps.hosts === undefined) return { hosts: undefined, vms };
       return { hosts: hostsFrom((await run(profile.steps.hosts, {}, signal)).result, name), vms };
     },
+    async addresses(vm, signal) {
+      if (profile.steps.address === undefined)
+        throw new BurstError('invalid_input', `${name} has no way to say a VM's address.`);
+      try {
+        const { result } = await run(profile.steps.address, { vm }, signal);
+        return addressesSchema.parse(result);
+      } catch (error) {
+        // the guest agent does not answer yet
+        if (error instanceof BurstError && error.code === 'busy') return [];
+        throw error;
+      }
+    },
     clone: async (spec, signal) => handleOf(await run(profile.steps.clone, specScope(spec, undefined), signal)),
     configure: async (spec, host, signal) =>
       handleOf(await run(profile.steps.configure, specScope(spec, host), signal)),
@@ -298,12 +211,4 @@ export function createVmProvider(options: VmProviderOptions): VmProvider {
       );
     },
   };
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

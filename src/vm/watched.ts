@@ -121,6 +121,7 @@ export function watchServer(
       find: (id, signal) => guarded(signal, () => vms.find(id, signal)),
       list: (signal) => guarded(signal, () => vms.list(signal)),
       capacity: (signal) => guarded(signal, () => vms.capacity(signal)),
+      addresses: (vm, signal) => guarded(signal, () => vms.addresses(vm, signal)),
       clone: (spec, signal) => guarded(signal, () => vms.clone(spec, signal)),
       configure: (spec, host, signal) => guarded(signal, () => vms.configure(spec, host, signal)),
       start: (vm, signal) => guarded(signal, () => vms.start(vm, signal)),

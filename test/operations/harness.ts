@@ -40,12 +40,17 @@ export type Harness = Awaited<ReturnType<typeof createHarness>>;
 /** `change` may alter the policies. */
 export async function createHarness(
   change: (deps: ServiceDeps) => ServiceDeps = (deps) => deps,
-  more: { readonly limits?: { readonly stepTimeoutMs?: number }; readonly health?: Partial<HealthPolicy> } = {},
+  more: {
+    readonly limits?: { readonly stepTimeoutMs?: number };
+    readonly health?: Partial<HealthPolicy>;
+    readonly withWorld?: (world: World) => void;
+  } = {},
 ) {
   const clock = manualClock();
   const ids = countingIds();
   const faults = new Faults();
   const world = new World(faults, () => clock.now());
+  more.withWorld?.(world);
   const real = await openStore({ path: ':memory:', clock, ids });
   const store: Store = new Proxy(real, {
     get(target, key, receiver) {

@@ -110,6 +110,9 @@ export class World {
   rival: string | undefined;
   /** Of the VM server; undefined: it cannot list them. */
   hosts: HostFacts[] | undefined;
+  mayJoin: (id: string) => boolean = () => true;
+  /** What a VM's guest says. */
+  addressesOf: (id: string) => readonly string[] = (id) => [`10.0.0.${id}`];
   /** It does not answer. */
   away = false;
   readonly faults: Faults;
@@ -153,6 +156,7 @@ export class World {
         vm.bootedAtMs !== undefined &&
         vm.bootedAtMs > 0 &&
         this.now() - vm.bootedAtMs >= this.bootMs &&
+        this.mayJoin(vm.id) &&
         !this.nodes.has(vm.name)
       )
         this.nodes.set(vm.name, node(vm.name, { uid: `uid-${vm.name}-${this.now()}`, createdAtMs: this.now() }));
@@ -179,6 +183,7 @@ export class World {
         if (this.away) throw new BurstError('unavailable', 'the VM server is away');
         return { hosts: this.hosts, vms: [...this.vms.keys()].flatMap((id) => this.facts(id) ?? []) };
       }),
+    addresses: ({ id }) => this.faults.call('addresses', () => this.addressesOf(id)),
     list: () => this.faults.call('list', () => [...this.vms.keys()].flatMap((id) => this.facts(id) ?? [])),
     clone: (spec) =>
       this.faults.call('clone', () => {

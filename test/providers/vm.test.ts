@@ -76,6 +76,18 @@ vmContract('mcp-proxmox 1.2.3, stdio', () =>
   ),
 );
 
+describe('the address of a machine before proxmox-mcp-plus', () => {
+  it('is what its guest agent says, and none while that is silent', async () => {
+    const vms = testProvider('proxmox-mcp-plus', http(), {});
+    const vm = { id: String(FOREIGN_VM), host: 'pve1' };
+    await rig.setVm(FOREIGN_VM, { agent: null });
+    expect(await vms.addresses(vm)).toEqual([]);
+    await rig.setVm(FOREIGN_VM, { agent: {} });
+    expect(await vms.addresses(vm)).toEqual(['192.0.2.10']);
+    await vms.close();
+  });
+});
+
 describe.each([
   ['proxmox-mcp-plus', () => testProvider('proxmox-mcp-plus', http(), {})],
   ['mcp-proxmox', () => testProvider('mcp-proxmox', stdio(), {}, { maxCallsAtOnce: 1 })],

@@ -242,7 +242,7 @@ export function startVm(deps: StepDeps): Step {
 }
 
 /** The VM of this run. @throws `safety_violation` when the id carries another identity, `unavailable` when it is absent. */
-async function ownVm(deps: StepDeps, context: StepContext): Promise<VmFacts> {
+export async function ownVm(deps: StepDeps, context: StepContext): Promise<VmFacts> {
   const vm = await deps.vms.find(needVmId(context.data), context.signal);
   if (vm === undefined)
     throw new BurstError('unavailable', `VM ${needVmId(context.data)} is not listed by the provider.`);

@@ -10,7 +10,7 @@ import { deleteTokens } from './tokens.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
 /** Proves once more, from the API server, that this worker may go. @throws `safety_violation`, `not_drained`. */
-async function proveRemovable(deps: StepDeps, context: StepContext): Promise<void> {
+export async function proveRemovable(deps: StepDeps, context: StepContext): Promise<void> {
   const node = await deps.cluster.getNode(context.run.workerName, context.signal);
   if (node === undefined) return;
   const refusal = destroyRefusal(node, deps.safety);
@@ -33,7 +33,7 @@ async function proveRemovable(deps: StepDeps, context: StepContext): Promise<voi
 }
 
 /** A worker whose VM id is not recorded (a lost database): by the node's annotation, else by name and tag in the listing. */
-async function knownVmId(deps: StepDeps, context: StepContext): Promise<string | undefined> {
+export async function knownVmId(deps: StepDeps, context: StepContext): Promise<string | undefined> {
   if (context.data.vmId !== undefined) return context.data.vmId;
   const record = await deps.store.getWorker(context.run.cluster, context.run.workerName);
   const node = await deps.cluster.getNode(context.run.workerName, context.signal);

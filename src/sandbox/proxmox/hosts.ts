@@ -16,3 +16,6 @@ export const STORAGES: readonly { readonly name: string; readonly shared: boolea
 /** Whether a disk (`ceph:base-9000-disk-0,size=8G`) is reached from every host. */
 export const isShared = (disk: string | undefined): boolean =>
   STORAGES.some(({ name, shared }) => shared && disk?.startsWith(`${name}:`));
+
+/** The address that a machine has from DHCP. */
+export const addressOf = ({ id }: { readonly id: number }): string => `10.0.${Math.floor(id / 250)}.${(id % 250) + 1}`;

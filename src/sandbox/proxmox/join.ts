@@ -1,5 +1,6 @@
 /** What a booted machine does: reads its join token from its DMI serial and registers as a node, like a kubelet. */
 import type { SandboxClock } from '../contract.ts';
+import { addressOf } from './hosts.ts';
 import type { PveVm } from './pve.ts';
 
 /** @returns the bootstrap token in `smbios1: base64=1,serial=…`, or undefined. */
@@ -29,7 +30,7 @@ function nodeOf(vm: PveVm): unknown {
       capacity: resources,
       allocatable: resources,
       addresses: [
-        { type: 'InternalIP', address: `10.0.${Math.floor(vm.id / 250)}.${(vm.id % 250) + 1}` },
+        { type: 'InternalIP', address: addressOf(vm) },
         { type: 'Hostname', address: vm.name },
       ],
       conditions: [{ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'starting' }],

@@ -1,5 +1,6 @@
 /** The tools of ry-ops/proxmox-mcp-server 2.0.0 that a worker's life needs: names, arguments and reply shapes are its own. */
 import { z } from 'zod';
+import { addressOf } from './hosts.ts';
 import { PveError } from './pve.ts';
 import type { PveTask, Pve } from './pve.ts';
 
@@ -59,6 +60,23 @@ const TOOLS: readonly Tool[] = [
     run: (pve, args) => {
       const vm = pve.vm(...at(args), '/config');
       return { ...vm.config, name: vm.name, ...(vm.lock === undefined ? {} : { lock: vm.lock }) };
+    },
+  },
+  {
+    name: 'vm_agent_get_network_interfaces',
+    properties: place,
+    required: ['node', 'vmid'],
+    run: (pve, args) => {
+      const vm = pve.vm(...at(args), '/agent/network-get-interfaces');
+      if (vm.status !== 'running')
+        throw new PveError(500, `VM ${vm.id} is not running`, `nodes/${vm.node}/qemu/${vm.id}/agent`);
+      const address = (ip: string) => [{ 'ip-address': ip, 'ip-address-type': 'ipv4', prefix: 8 }];
+      return {
+        result: [
+          { name: 'lo', 'hardware-address': '00:00:00:00:00:00', 'ip-addresses': address('127.0.0.1') },
+          { name: 'eth0', 'hardware-address': 'bc:24:11:00:00:01', 'ip-addresses': address(addressOf(vm)) },
+        ],
+      };
     },
   },
   {

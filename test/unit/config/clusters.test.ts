@@ -94,6 +94,15 @@ describe('a key of one cluster', () => {
     expect([west.mcpServers.proxmox.endpoint, west.mcpServers.proxmox.bearerToken]).toEqual([undefined, undefined]);
   });
 
+  it('with a Talos server of its own takes over no other way to one', () => {
+    const top =
+      'join: { method: talos }\nmcp_servers: { talos: { enabled: true, command: t, args: [a], env: { A: b }, settings: { file: f } } }';
+    const [east, west] = both('mcp_servers: { talos: { endpoint: "http://w" } }', top);
+    expect(east.mcpServers.talos).toMatchObject({ command: 't', args: ['a'], settings: { file: 'f' } });
+    expect(west.mcpServers.talos).toMatchObject({ endpoint: 'http://w', args: [], env: {}, settings: { file: 'f' } });
+    expect(west.mcpServers.talos.command).toBeUndefined();
+  });
+
   it('that leaves its VMs with their templates takes over no hosts', () => {
     const [east, west] = both(
       'placement: { target: template }',

@@ -162,7 +162,25 @@ describe('rules between keys', () => {
       'mcp_servers.proxmox.enabled',
     ],
     ['mcp_servers: { proxmox: { enabled: false } }', 'mcp_servers.proxmox.enabled'],
-    ['mcp_servers: { talos: { enabled: true } }', 'mcp_servers.talos.endpoint'],
+    ['join: { method: talos }\nmcp_servers: { talos: { enabled: true } }', 'mcp_servers.talos.endpoint'],
+    ['mcp_servers: { talos: { enabled: true, endpoint: "http://t" } }', 'mcp_servers.talos.enabled'],
+    ['join: { method: talos }', 'join.method'],
+    [
+      'join: { method: talos }\nmcp_servers: { talos: { enabled: true, endpoint: "http://t", command: t } }',
+      'mcp_servers.talos.command',
+    ],
+    [
+      'join: { method: talos }\nmcp_servers: { talos: { enabled: true, endpoint: "http://t", args: [a] } }',
+      'mcp_servers.talos',
+    ],
+    [
+      'join: { method: talos }\nmcp_servers: { talos: { enabled: true, endpoint: "http://t", call_timeout_seconds: 61 } }',
+      'mcp_servers.talos.call_timeout_seconds',
+    ],
+    [
+      'join: { method: talos, user_data: "{{ token }}" }\nmcp_servers: { talos: { enabled: true, endpoint: "http://t" } }',
+      'join.user_data',
+    ],
     [
       'mcp_servers: { proxmox: { bearer_token: a, headers: { authorization: b } } }',
       'mcp_servers.proxmox.bearer_token',

@@ -193,6 +193,38 @@ describe('before the simulated Proxmox', () => {
   });
 });
 
+describe("a machine's addresses", () => {
+  const one = (address: string, type = 'ipv4') => ({ 'ip-address': address, 'ip-address-type': type, prefix: 24 });
+  const face = (name: string, ...addresses: unknown[]) => ({ name, 'hardware-address': '', 'ip-addresses': addresses });
+  it.each<[string, Answer, readonly string[]]>([
+    [
+      'those that others reach',
+      () =>
+        text({
+          data: {
+            result: [
+              face('lo', one('127.0.0.1'), one('::1', 'ipv6')),
+              face('eth0', one('192.0.2.10'), one('fe80::1', 'ipv6')),
+              face('eth1', one('169.254.1.1')),
+              { name: 'down' },
+              face('eth2', one('192.0.2.11')),
+            ],
+          },
+        }),
+      ['192.0.2.10', '192.0.2.11'],
+    ],
+    ['none yet', () => text({ data: { result: [face('lo', one('127.0.0.1'))] } }), []],
+    [
+      'none while the agent is silent',
+      () => text({ error: "Server error '500 QEMU guest agent is not running' for url 'https://pve/x'" }),
+      [],
+    ],
+  ])('%s', async (_, answer, expected) => {
+    const vms = await before('ry-ops-proxmox', { vm_agent_get_network_interfaces: answer });
+    expect(await vms.addresses({ id: '101', host: 'pve1' })).toEqual(expected);
+  });
+});
+
 describe('what a profile has no way to ask for', () => {
   it.each([
     ['ry-ops-proxmox', []],

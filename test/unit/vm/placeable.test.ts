@@ -25,6 +25,18 @@ function made(profile: string, placement: string): void {
   if (config !== undefined) makeProvider(config, realClock, createLogger({ level: 'silent', secrets: [] }));
 }
 
+it('join.method talos needs a server that can say where a machine is', () => {
+  const yaml = (profile: string): string =>
+    `join: { method: talos }\nmcp_servers: { proxmox: { profile: ${profile} }, talos: { enabled: true, endpoint: http://t } }`;
+  const make = (profile: string) => () =>
+    load(yaml(profile)).clusters.map((one) =>
+      makeProvider(one, realClock, createLogger({ level: 'silent', secrets: [] })),
+    );
+  expect(make('mcp-proxmox')).toThrow(/cannot say a VM's address/);
+  expect(make('proxmox-mcp-plus')).not.toThrow();
+  expect(make('ry-ops-proxmox')).not.toThrow();
+});
+
 describe('a placement', () => {
   it.each([
     ['mcp-proxmox', '{ vlan: 4, pool: p }', /has no way to do what placement.pool and placement.vlan asks for/],

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BurstError } from '../../../src/domain/errors.ts';
-import { createVmProvider, parseProfile, probeServer, readMachineProfile } from '../../../src/vm/index.ts';
+import { createVmProvider, parseProfile } from '../../../src/vm/index.ts';
 import type { VmProvider } from '../../../src/ports/vm-provider.ts';
 import { realClock } from '../../contract/cluster-setup.ts';
 import { quietLog, testProvider } from '../../contract/vm-setup.ts';
@@ -234,39 +233,5 @@ describe('the look at the server', () => {
     });
     endings.push(() => vms.close());
     expect((await vms.health()).text).toContain('it cannot dance');
-  });
-
-  it('compares a Talos server with its profile', async () => {
-    const apply = {
-      type: 'object' as const,
-      properties: { node: {}, file: {}, mode: {} },
-      required: ['node', 'file', 'mode'],
-    };
-    const reset = { type: 'object' as const, properties: { node: {} }, required: ['node'] };
-    const server = await startTestServer(
-      { talos_apply_config: () => 'ok', talos_reset: () => 'ok' },
-      {
-        talos_apply_config: apply,
-        talos_reset: reset,
-      },
-    );
-    endings.push(() => server.down().catch(() => undefined));
-    const probe = {
-      name: 'talos',
-      connection: { kind: 'http', url: server.url, headers: {} },
-      profile: readMachineProfile('talos-mcp-server', () =>
-        readFileSync(new URL('../../../config/providers/talos-mcp-server.yaml', import.meta.url), 'utf8'),
-      ),
-      clock: realClock,
-      log: quietLog,
-      timeoutMs: 3000,
-    } as const;
-    expect(await probeServer(probe)).toEqual({
-      server: 'test-server 9.8.7',
-      tools: 2,
-      faults: ['talos_reset does not know wipe_labels, which the profile gives'],
-    });
-    await server.down();
-    await expect(probeServer(probe)).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
