@@ -39,7 +39,9 @@ export async function startApp(options: AppOptions): Promise<App> {
   };
   try {
     const hide = createHider(secretsOf(config));
-    const store = await openStore({ path: config.database.path, clock, ids, hide });
+    const changes = createChanges();
+    const audited = (): void => changes.tell({ kind: 'audit' });
+    const store = await openStore({ path: config.database.path, clock, ids, hide, audited });
     closers.push(() => store.close());
     const heads = logHeads(store, clock, log);
     closers.push(() => heads.stop());
@@ -47,7 +49,6 @@ export async function startApp(options: AppOptions): Promise<App> {
     const metrics = createMetrics();
     const chat: { slack?: Chat } = {};
     const poke = (): void => chat.slack?.poke();
-    const changes = createChanges();
     const changed = changes.tell;
     const roleOf = makeRoleOf(config, chat);
     const members = parts.clusters.map((own) =>

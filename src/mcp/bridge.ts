@@ -12,6 +12,7 @@ import {
   isJSONRPCResultResponse,
   InitializeResultSchema,
 } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 
 export type BridgeOptions = {
@@ -20,6 +21,21 @@ export type BridgeOptions = {
   /** A line for the person who set it up; never standard output, which is the protocol's. */
   readonly say: (text: string) => void;
 };
+
+const refusal = z.object({ error: z.object({ code: z.int(), message: z.string() }) });
+
+/** What the bot said, out of what the transport makes of it. */
+function reasonOf(error: unknown): { readonly code: number; readonly message: string } {
+  const text = error instanceof Error ? error.message : String(error);
+  try {
+    const { data } = refusal.safeParse(JSON.parse(text.slice(Math.max(0, text.indexOf('{')))));
+    if (data !== undefined) return data.error;
+  } catch {
+    // not the bot's own words: the network's
+  }
+  return { code: ErrorCode.InternalError, message: text };
+}
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').slice(0, 300);
 
 /** Runs until standard input ends or `signal` aborts. */
 export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: AbortSignal): Promise<void> {
@@ -30,6 +46,7 @@ export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: A
   let hidden: string | number | undefined;
   let http = connect();
   let reopening: Promise<void> | undefined;
+  let opening: Promise<void> = Promise.resolve();
 
   function connect(): StreamableHTTPClientTransport {
     const transport = new StreamableHTTPClientTransport(new URL(url), {
@@ -43,7 +60,7 @@ export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: A
       }
       stdio.send(message).catch((error: unknown) => say(`the client does not read: ${String(error)}`));
     };
-    transport.onerror = (error) => say(error.message);
+    transport.onerror = (error) => say(oneLine(reasonOf(error).message));
     return transport;
   }
 
@@ -67,7 +84,12 @@ export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: A
     else if ('method' in message && message.method === 'notifications/initialized') initialized = message;
     await reopening;
     try {
-      await http.send(message);
+      // a client that does not wait for the answer to its initialize finds its session all the same
+      if (isInitializeRequest(message)) await (opening = http.send(message));
+      else {
+        await opening.catch(() => undefined);
+        await http.send(message);
+      }
     } catch (error) {
       if (!(error instanceof StreamableHTTPError) || error.code !== 404 || isInitializeRequest(message)) throw error;
       await reopen();
@@ -77,16 +99,18 @@ export async function bridgeStdio({ url, token, say }: BridgeOptions, signal?: A
 
   stdio.onmessage = (message) => {
     forward(message).catch((error: unknown) => {
-      const text = error instanceof Error ? error.message : String(error);
-      say(text);
       if (!isJSONRPCRequest(message)) return;
-      const failure = { code: ErrorCode.InternalError, message: `Burst at ${url} did not take this: ${text}` };
+      const { code, message: why } = reasonOf(error);
+      const failure = { code, message: `Burst at ${url} did not take this: ${why}` };
       stdio.send({ jsonrpc: '2.0', id: message.id, error: failure }).catch(() => undefined);
     });
   };
   stdio.onerror = (error) => {
-    say(error.message);
-    const failure = { code: ErrorCode.ParseError, message: 'this line is not a JSON-RPC message' };
+    const failure =
+      error instanceof SyntaxError
+        ? { code: ErrorCode.ParseError, message: 'this line is not JSON' }
+        : { code: ErrorCode.InvalidRequest, message: 'this line is not a JSON-RPC message' };
+    say(`${failure.message}; it was left out`);
     // the id of what cannot be read is null (JSON-RPC 2.0, 5.1); the SDK's type does not know that
     process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id: null, error: failure })}\n`);
   };

@@ -26,7 +26,9 @@ export function touched(change: Change): readonly string[] {
     case 'worker':
       return [FLEET, ...(change.name === undefined ? [] : [workerUri(change.cluster, change.name)])];
     case 'operation':
-      return [operationUri(change.id), AUDIT, FLEET];
+      return [operationUri(change.id), FLEET];
+    case 'audit':
+      return [AUDIT];
   }
 }
 

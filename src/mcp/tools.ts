@@ -253,11 +253,11 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
     {
       title: 'Cancel an operation',
       description: 'Stops what can still be stopped and undoes it; withdraws an approval that nobody has given yet.',
-      inputSchema: z.strictObject({ operation_id: z.string().min(1).max(60), reason }),
+      inputSchema: z.strictObject({ operation_id: z.string().min(1).max(60), reason, idempotency_key: key }),
       outputSchema: outcomeSchema,
       annotations: { ...CHANGE, idempotentHint: true },
     },
-    ({ operation_id: id, reason: why }, extra: Extra) =>
+    ({ operation_id: id, reason: why, idempotency_key: given }, extra: Extra) =>
       change(async () => {
         if ((await deps.people?.get(id, session.by)) !== undefined) {
           await deps.people?.withdraw(id, session.by);
@@ -267,7 +267,8 @@ export function registerTools(server: McpServer, deps: ServerDeps, session: Sess
         return session.decide(
           { action: 'cancel', operationId: id },
           { action: 'cancel', cluster: where, own: await session.ownsOperation(id) },
-          { reason: why, key: id, tool: 'cancel' },
+          // asked again without a key it is the same question; with one of its own, people are asked anew
+          { reason: why, key: given ?? id, tool: 'cancel' },
           async () => {
             const { operation } = await operations.cancel(id, session.by);
             return { ...(await operations.operation(operation.id)), duplicate: false };

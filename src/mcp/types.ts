@@ -17,7 +17,8 @@ export type Token = AssistantPolicy & { readonly token: string };
 /** Something that a subscriber may want to read again. */
 export type Change =
   | { readonly kind: 'worker'; readonly cluster: string; readonly name: string | undefined }
-  | { readonly kind: 'operation'; readonly id: string };
+  | { readonly kind: 'operation'; readonly id: string }
+  | { readonly kind: 'audit' };
 
 /** A question put to people in Slack, and how it stands. */
 export type Asked = {

@@ -37,11 +37,13 @@ export async function openStore(options: {
   ids: Ids;
   /** Takes secrets out of every text before it is kept. */
   hide?: (text: string) => string;
+  /** There are new rows in the audit. */
+  audited?: () => void;
 }): Promise<WholeStore> {
   const database = await openDatabase(options.path);
   try {
     const installationId = await database.write((writer) => firstStart(writer, options.ids));
-    const store = makeStore(database, options.clock, installationId);
+    const store = makeStore(telling(database, options.audited), options.clock, installationId);
     return options.hide === undefined ? store : hiding(store, options.hide);
   } catch (error) {
     database.close();
@@ -65,6 +67,25 @@ function recordRun(writer: Writer, write: RunWrite): Run {
   audit.appendAudit(writer, write.audit ?? []);
   outbox.enqueue(writer, write.outbox ?? [], write.nowMs);
   return runs.getRun(writer, write.runId) ?? before;
+}
+
+/** The same database, which tells when a write has made the audit longer. */
+function telling(database: Database, audited: (() => void) | undefined): Database {
+  if (audited === undefined) return database;
+  const last = (): number => database.read((reader) => audit.headOf(reader)?.id ?? 0);
+  let known = last();
+  return {
+    ...database,
+    async write(work) {
+      const result = await database.write(work);
+      const now = last();
+      if (now !== known) {
+        known = now;
+        audited();
+      }
+      return result;
+    },
+  };
 }
 
 /** Thrown to roll a transaction back on purpose. */

@@ -30,7 +30,8 @@ const heard = (world: World): Promise<unknown> => world.olga.sees(/Operation `\w
 
 beforeAll(async () => void (await burst(['--version']).ended));
 
-describe.concurrent('what was acknowledged is done, whenever the process was killed', () => {
+// each starts the program two or three times
+describe('what was acknowledged is done, whenever the process was killed', { timeout: 240_000 }, () => {
   it('a command', async ({ onTestFinished }) => {
     const world = await start(onTestFinished);
     const child = await startChild(world);
