@@ -101,6 +101,10 @@ async function sandbox(options: { port?: string; clusters?: string }): Promise<v
         { name: 'force', actions: ['force'], self: true },
       ],
     },
+    cost: {
+      prices: { small: 0.05, medium: 0.1, large: 0.2, xlarge: 0.4 },
+      budgets: [{ name: 'team', monthly: 100, beyond: 'approval', self: true }],
+    },
     mcp: {
       enabled: true,
       port: 0,

@@ -51,6 +51,7 @@ const schemas: Readonly<Record<string, z.ZodType<Rec>>> = {
     filename: id,
     length: z.coerce.number().int().min(1),
     alt_txt: z.string().max(1000).optional(),
+    alt_text: z.string().max(1000).optional(),
   }),
   'files.completeUploadExternal': z.looseObject({
     files: z.array(z.looseObject({ id, title: z.string().optional() })).min(1),

@@ -40,7 +40,8 @@ export function createFiles(workspace: Workspace, messages: Messages, base: () =
   return {
     methods: {
       'files.getUploadURLExternal': (a: Rec): Rec => {
-        const altText = str(a['alt_txt']);
+        // Slack's documents say alt_txt, its client for Node alt_text
+        const altText = str(a['alt_txt']) || str(a['alt_text']);
         const file: PageFile = {
           id: workspace.id('F'),
           name: str(a['filename']),

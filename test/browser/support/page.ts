@@ -1,5 +1,5 @@
 /** Driving the sandbox's page. Invariant: only what a person could see or do is used. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
@@ -7,6 +7,16 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { startBurst } from './sandbox.ts';
 
+const docs = join(import.meta.dirname, '..', '..', '..', 'docs');
+/** README's pictures, by the artefacts that they are; written there when README_PICTURES is set. */
+const pictures: Readonly<Record<string, string>> = {
+  provisioned: 'sandbox',
+  'deadline-warning-light': 'deadline',
+  'approval-asked': 'approval',
+  'home-approver-dark': 'app-home',
+  'list-narrowed-light': 'list',
+  'cost-chart-light': 'cost',
+};
 const artefacts = join(import.meta.dirname, '..', 'artefacts');
 /** What an operation takes at most, in real ms. */
 export const OPERATION_MS = 60_000;
@@ -106,6 +116,13 @@ export async function openPage(browser: Browser, url: string, options: OpenOptio
     await composer.press('Enter');
     await expect.poll(() => composer.inputValue(), { timeout: LOOK_MS }).toBe('');
   };
+  const keep = async (name: string): Promise<void> => {
+    const path = join(artefacts, `${name}.png`);
+    await page.screenshot({ path, animations: 'disabled' });
+    const picture = pictures[name];
+    if (picture !== undefined && process.env['README_PICTURES'] !== undefined)
+      copyFileSync(path, join(docs, `${picture}.png`));
+  };
   const message: Opened['message'] = (...texts) =>
     texts.reduce((found, hasText) => found.filter({ hasText }), log.getByRole('article')).last();
   const world = page.getByRole('complementary', { name: 'Outside world' });
@@ -141,14 +158,12 @@ export async function openPage(browser: Browser, url: string, options: OpenOptio
     },
     node,
     vm: (hasText) => section('Proxmox VMs').getByRole('listitem').filter({ hasText }),
-    async shoot(name) {
-      await page.screenshot({ path: join(artefacts, `${name}.png`), animations: 'disabled' });
-    },
+    shoot: keep,
     async surface(name) {
       const was = await page.locator('html').getAttribute('data-theme');
       for (const theme of ['light', 'dark']) {
         await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
-        await page.screenshot({ path: join(artefacts, `${name}-${theme}.png`), animations: 'disabled' });
+        await keep(`${name}-${theme}`);
         expect(await violations(page), `${name} in ${theme}`).toEqual([]);
       }
       await page.evaluate(`document.documentElement.dataset.theme = '${was ?? 'light'}'`);

@@ -57,7 +57,9 @@ function TextPreview({ file, user, csv }: { file: PageFile; user: string; csv: b
           {rows.slice(0, PREVIEW).map((row, r) => (
             <tr key={r}>
               {row.map((cell, i) => (
-                <td key={i}>{cell}</td>
+                <td key={i} className="short">
+                  {cell}
+                </td>
               ))}
             </tr>
           ))}
