@@ -12,7 +12,7 @@ import {
   safetyPolicy,
   workerPolicy,
 } from './config/index.ts';
-import type { ClusterConfig, Config } from './config/index.ts';
+import type { ClusterConfig, Config, OAuthConfig } from './config/index.ts';
 import { BurstError } from './domain/errors.ts';
 import { createCluster, createLateCluster } from './kubernetes/index.ts';
 import { createLogger } from './observability/index.ts';
@@ -21,11 +21,13 @@ import type { Approvals, Costs, Operations, StepDeps } from './operations/index.
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
+import type { InstallationStore } from './ports/installations.ts';
 import type { InboxStore } from './ports/inbox.ts';
 import type { MachineServer } from './ports/machine-server.ts';
 import type { Store } from './ports/store.ts';
 import type { VmProvider } from './ports/vm-provider.ts';
 import { createSlackApp } from './slack/index.ts';
+import type { OAuthOptions } from './slack/index.ts';
 import type { Chat } from './ports/chat.ts';
 import { systemClock, systemIds } from './system.ts';
 import {
@@ -74,9 +76,16 @@ export function secretsOf(config: Config): readonly string[] {
     proxmox.bearerToken,
     join.k3s.token,
   ]);
-  return [slack.botToken, slack.appToken, slack.signingSecret, ...mcp.tokens.map(({ token }) => token), ...own].filter(
-    (secret) => secret !== undefined,
-  );
+  const { oauth } = slack;
+  const forOauth = [oauth?.clientSecret, oauth?.stateSecret];
+  return [
+    slack.botToken,
+    slack.appToken,
+    slack.signingSecret,
+    ...forOauth,
+    ...mcp.tokens.map(({ token }) => token),
+    ...own,
+  ].filter((secret) => secret !== undefined);
 }
 
 export function makeParts({ config, clock = systemClock, kubeconfig }: AppOptions): Parts {
@@ -299,10 +308,16 @@ export function stepDeps(
   };
 }
 
+const oauthOptions = ({ encryptionKeys, teams, ...oauth }: OAuthConfig): OAuthOptions => ({
+  ...oauth,
+  keys: encryptionKeys,
+  allowed: teams,
+});
+
 /** @param doors the operations of each cluster, by its name. */
 export function makeSlack(
   parts: Parts,
-  store: Store & InboxStore,
+  store: Store & InboxStore & InstallationStore,
   doors: ReadonlyMap<string, Operations>,
   approvals?: Approvals,
   costs?: Costs,
@@ -325,8 +340,10 @@ export function makeSlack(
   return createSlackApp({
     mode:
       slack.mode === 'socket'
-        ? { kind: 'socket', botToken: slack.botToken, appToken: slack.appToken ?? '' }
-        : { kind: 'http', botToken: slack.botToken, signingSecret: slack.signingSecret ?? '', port: slack.port },
+        ? { kind: 'socket', appToken: slack.appToken ?? '' }
+        : { kind: 'http', signingSecret: slack.signingSecret ?? '', port: slack.port },
+    ...(slack.botToken === undefined ? {} : { botToken: slack.botToken }),
+    ...(slack.oauth === undefined ? {} : { oauth: oauthOptions(slack.oauth) }),
     ...(slack.apiUrl === undefined ? {} : { apiUrl: slack.apiUrl }),
     ...first,
     others: doorsOf.filter((door) => door !== first),

@@ -1,4 +1,5 @@
 /** Rules that concern more than one key. */
+import { isEverybody } from '../domain/workspace-ids.ts';
 import { closest, distance } from 'fastest-levenshtein';
 import { checkPlacement } from './placement.ts';
 import { DEFAULT_SIZES, type FileConfig } from './schema.ts';
@@ -212,6 +213,33 @@ function checkJoin(file: FileConfig, add: Add): void {
         add(`kubernetes.${key}`, ['kubernetes.in_cluster'], 'has no effect with in_cluster: true');
 }
 
+/** What installing to several workspaces needs. */
+function checkOauth({ oauth }: FileConfig['slack'], add: Add): void {
+  if (oauth.client_id === undefined) {
+    for (const key of ['client_secret', 'state_secret', 'encryption_key', 'url'] as const)
+      if (oauth[key] !== undefined)
+        add(
+          `slack.oauth.${key}`,
+          ['slack.oauth.client_id'],
+          'has no effect without slack.oauth.client_id (SLACK_CLIENT_ID)',
+        );
+    return;
+  }
+  for (const key of ['client_secret', 'state_secret', 'encryption_key'] as const)
+    if (oauth[key] === undefined)
+      add(
+        `slack.oauth.${key}`,
+        ['slack.oauth.client_id', `slack.oauth.${key}_file`],
+        `is missing; needed with slack.oauth.client_id: set SLACK_${key.toUpperCase()}, SLACK_${key.toUpperCase()}_FILE or slack.oauth.${key}_file`,
+      );
+  if (oauth.url === undefined)
+    add(
+      'slack.oauth.url',
+      ['slack.oauth.client_id'],
+      'is missing; needed: the address under which people reach the installation pages',
+    );
+}
+
 function checkSlack({ slack }: FileConfig, add: Add): void {
   const needed = (
     key: 'bot_token' | 'app_token' | 'signing_secret',
@@ -226,7 +254,14 @@ function checkSlack({ slack }: FileConfig, add: Add): void {
     else if (!value.startsWith(prefix))
       add(`slack.${key}`, others, `found a value that does not begin with "${prefix}" (hidden)`);
   };
-  needed('bot_token', 'xoxb-', 'SLACK_BOT_TOKEN', 'always (OAuth & Permissions, "Bot User OAuth Token")');
+  checkOauth(slack, add);
+  if (slack.oauth.client_id === undefined || slack.bot_token !== undefined)
+    needed(
+      'bot_token',
+      'xoxb-',
+      'SLACK_BOT_TOKEN',
+      'without slack.oauth (OAuth & Permissions, "Bot User OAuth Token")',
+    );
   if (slack.mode === 'socket')
     needed('app_token', 'xapp-', 'SLACK_APP_TOKEN', 'in socket mode (Basic Information, "App-Level Tokens")');
   else needed('signing_secret', '', 'SLACK_SIGNING_SECRET', 'in http mode (Basic Information, "Signing Secret")');
@@ -310,7 +345,7 @@ function checkNeeded(
   add: Add,
 ): void {
   const some = new Set(users).size;
-  if (users.length > 0 && groups.length === 0 && !users.includes('*') && some < needed)
+  if (users.length > 0 && groups.length === 0 && !users.some(isEverybody) && some < needed)
     add(`${path}.needed`, [], `found ${needed}; allowed: at most its number of approvers (${some})`);
 }
 

@@ -16,6 +16,10 @@ export const OVERRIDES: readonly { readonly variable: string; readonly path: Pat
   { variable: 'SLACK_BOT_TOKEN', path: ['slack', 'bot_token'], secret: true },
   { variable: 'SLACK_APP_TOKEN', path: ['slack', 'app_token'], secret: true },
   { variable: 'SLACK_SIGNING_SECRET', path: ['slack', 'signing_secret'], secret: true },
+  { variable: 'SLACK_CLIENT_ID', path: ['slack', 'oauth', 'client_id'] },
+  { variable: 'SLACK_CLIENT_SECRET', path: ['slack', 'oauth', 'client_secret'], secret: true },
+  { variable: 'SLACK_STATE_SECRET', path: ['slack', 'oauth', 'state_secret'], secret: true },
+  { variable: 'SLACK_ENCRYPTION_KEY', path: ['slack', 'oauth', 'encryption_key'], secret: true },
   { variable: 'BURST_DATABASE', path: ['database', 'path'] },
   { variable: 'LOG_LEVEL', path: ['logging', 'level'] },
 ];

@@ -22,5 +22,5 @@ export {
   workerPolicy,
 } from './policy.ts';
 export { placementPolicy } from './placement.ts';
-export type { ClusterConfig, Config } from './schema.ts';
+export type { ClusterConfig, Config, OAuthConfig } from './schema.ts';
 export { renderJoin, type JoinMethod, type JoinTemplates, type JoinVariables } from './templates.ts';

@@ -5,7 +5,8 @@ import { type CrossProblem, crossChecks, didYouMean, effectiveSizes, effectiveTe
 import { type ParsedFile, type Tree, isTree, parseFile } from './document.ts';
 import { type Environment, type Overlay, type ReadFile, getAt, overlay } from './environment.ts';
 import { ConfigError, type Problem } from './error.ts';
-import { type ClusterConfig, type Config, type FileConfig, fileSchema, mcpToken } from './schema.ts';
+import { type ClusterConfig, type Config, type FileConfig, type OAuthConfig, fileSchema, mcpToken } from './schema.ts';
+import { homeIds, keysOf } from './workspaces.ts';
 import { type Path, allowedAt, camelCase, isSecret, keysAt, leafPaths } from './shape.ts';
 
 /** Where the file is unless told; only this one may be absent. */
@@ -147,6 +148,22 @@ function toConfig(tree: Tree, file: FileConfig, env: Environment): Config {
   return { ...one, clusters, defaultCluster: file.default_cluster ?? first };
 }
 
+/** Installing to several workspaces, when it is on; the cross-checks have seen that all of it is there. */
+function oauthOf({ oauth }: FileConfig['slack']): OAuthConfig | undefined {
+  const { client_id: clientId, client_secret: clientSecret = '', state_secret: stateSecret = '' } = oauth;
+  const { encryption_key: keys = '', url = '', port, teams } = oauth;
+  if (clientId === undefined) return undefined;
+  return {
+    clientId,
+    clientSecret,
+    stateSecret,
+    encryptionKeys: keysOf(keys),
+    url: url.replace(/\/$/, ''),
+    port,
+    teams,
+  };
+}
+
 /** The configuration as one cluster has it. */
 function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environment): ClusterConfig {
   const sizes = Object.entries(effectiveSizes(file)).map(([name, { cpu, memory_gb, disk_gb }]) => [
@@ -157,7 +174,9 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
   const inPod = (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '' && (env['KUBECONFIG'] ?? '') === '';
   const { clusters: _clusters, default_cluster: _default, ...own } = file;
   const derived = camelCase(fileSchema, own) as Omit<ClusterConfig, 'defaultIn'>;
-  const { bot_token: botToken = '' } = file.slack;
+  const { bot_token: botToken } = file.slack;
+  const { oauth: _oauth, ...slack } = derived.slack;
+  const oauth = oauthOf(file.slack);
   const tokens = file.mcp.tokens.map(({ token_env: _env, token_file: _file, token = '', ...rest }) => ({
     ...(camelCase(mcpToken, rest) as Omit<ClusterConfig['mcp']['tokens'][number], 'token'>),
     token,
@@ -171,7 +190,7 @@ function oneCluster(file: FileConfig, defaultIn: readonly string[], env: Environ
     },
     workerSizes: Object.fromEntries(sizes) as ClusterConfig['workerSizes'],
     join: { ...derived.join, ...effectiveTemplates(file) },
-    slack: { ...derived.slack, botToken },
+    slack: { ...slack, botToken, ...(oauth === undefined ? {} : { oauth }) },
     mcp: { ...derived.mcp, tokens },
   };
 }
@@ -195,6 +214,7 @@ export function loadConfig(input: LoadInput): Config {
   const { tree, lineOf } = readTree(input, path);
   const overlaid = overlay(tree, input.env, input.readFile);
   preferOverride(tree, overlaid);
+  const nowhere = homeIds(tree);
   const unread = new Set(overlaid.problems.map((problem) => problem.path));
   const { found, file } = check(tree);
   const problems: Problem[] = found
@@ -209,7 +229,7 @@ export function loadConfig(input: LoadInput): Config {
         line: variable === undefined ? lineOf(problem.path) : undefined,
       };
     });
-  const all = [...overlaid.problems, ...problems];
+  const all = [...overlaid.problems, ...nowhere, ...problems];
   if (all.length > 0 || file === undefined) throw new ConfigError(path, all);
   return toConfig(tree, file, input.env);
 }

@@ -2,6 +2,7 @@
  * The one description of the configuration file: keys, limits and defaults. Invariant: every key here is documented in
  * config/burst.yaml and has an effect; what the code reads (`Config`) is derived from this and nothing else.
  */
+import { isKey } from './workspaces.ts';
 import { z } from 'zod';
 import { microsOf } from '../domain/money.ts';
 import { placementSchema } from './placement.ts';
@@ -156,9 +157,15 @@ const safety = section({
     .default(['^master-.*', '^control-plane-.*', '^permanent-.*']),
 });
 
-const slackUser = matching(/^([UW][A-Z0-9]{2,}|\*)$/, 'a Slack user id (U… or W…), or "*" for everybody');
-const slackGroup = matching(/^@?[A-Za-z0-9._-]{1,80}$/, 'a Slack user group id (S…) or handle');
-const channelId = matching(/^[CGD][A-Z0-9]{2,}$/, 'a Slack channel id (C…)');
+const slackUser = matching(
+  /^([TE][A-Z0-9]{2,}\/)?([UW][A-Z0-9]{2,}|\*)$/,
+  'a Slack user id (U… or W…), or "*" for everybody; of another workspace T…/U…',
+);
+const slackGroup = matching(/^([TE][A-Z0-9]{2,}\/)?@?[A-Za-z0-9._-]{1,80}$/, 'a Slack user group id (S…) or handle');
+const channelId = matching(
+  /^([TE][A-Z0-9]{2,}\/)?[CGD][A-Z0-9]{2,}$/,
+  'a Slack channel id (C…; of another workspace T…/C…)',
+);
 const role = section({
   users: z.array(slackUser).max(1000).default([]),
   groups: z.array(slackGroup).max(100).default([]),
@@ -248,6 +255,27 @@ const limits = section({
   commands: section({ burst: whole(1, 10_000, 60), per_minute: whole(0, 10_000, 60) }),
   admins_exempt: z.boolean().default(false),
 });
+/** 32 bytes each, in hex or base64; the first one seals, the others only open. */
+const encryptionKeys = checked(
+  (value) => (value.split(/[\s,]+/).every(isKey) ? undefined : 'keys of 32 bytes, in hex or base64, the newest first'),
+  8000,
+);
+const workspace = matching(/^T[A-Z0-9]{2,}$/, 'the id of a Slack workspace (T…)');
+const oauth = section({
+  client_id: matching(/^[\x21-\x7e]{1,200}$/, "the app's client id").optional(),
+  client_secret: secret(),
+  client_secret_file: secretFile(),
+  state_secret: secret(),
+  state_secret_file: secretFile(),
+  encryption_key: encryptionKeys.optional(),
+  encryption_key_file: secretFile(),
+  url: httpUrl.optional(),
+  port: whole(0, 65_535, 3001),
+  teams: z
+    .array(matching(/^[TE][A-Z0-9]{2,}$/, 'the id of a Slack workspace (T…) or organisation (E…)'))
+    .max(10_000)
+    .default([]),
+});
 
 const slack = section({
   mode: z.enum(['socket', 'http']).default('socket'),
@@ -261,6 +289,8 @@ const slack = section({
   channel: channelId.optional(),
   channels: z.array(channelId).max(1000).default([]),
   roles: section({ viewer: role, operator: role, admin: role }),
+  team: workspace.optional(),
+  oauth,
   api_url: httpUrl.optional(),
 });
 
@@ -272,7 +302,7 @@ export const mcpToken = z.strictObject({
     .max(8000)
     .optional(),
   role: z.enum(['viewer', 'operator', 'admin']).default('viewer'),
-  user: matching(/^[UW][A-Z0-9]{2,}$/, 'a Slack user id (U… or W…)').optional(),
+  user: matching(/^([TE][A-Z0-9]{2,}\/)?[UW][A-Z0-9]{2,}$/, 'a Slack user id (U… or W…)').optional(),
   clusters: z.array(text(63)).max(100).default([]),
   alone: z
     .array(z.enum(['destroy', 'force']))
@@ -405,6 +435,18 @@ type Camel<T> = T extends readonly (infer Item)[]
 type Derived = Camel<FileConfig>;
 type SecretFileKey = 'bearerTokenFile' | 'tokenFile' | 'botTokenFile' | 'appTokenFile' | 'signingSecretFile';
 
+/** Installing Burst to several workspaces. */
+export type OAuthConfig = {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly stateSecret: string;
+  /** The first one seals. */
+  readonly encryptionKeys: readonly Buffer[];
+  readonly url: string;
+  readonly port: number;
+  readonly teams: readonly string[];
+};
+
 /**
  * What the program reads: the file's keys in camelCase, complete, checked against each other and read-only. Times keep
  * the file's units, which their names end in; the policy functions turn them into ms. Secrets hold their values,
@@ -445,6 +487,9 @@ export type ClusterConfig = Omit<
     readonly joinCommand: string;
     readonly k3s: Omit<Derived['join']['k3s'], SecretFileKey>;
   };
-  /** `appToken` is there in socket mode, `signingSecret` in http mode. */
-  readonly slack: Omit<Derived['slack'], SecretFileKey | 'botToken'> & { readonly botToken: string };
+  /** `appToken` is there in socket mode, `signingSecret` in http mode; `botToken` or `oauth` is, or both are. */
+  readonly slack: Omit<Derived['slack'], SecretFileKey | 'botToken' | 'oauth'> & {
+    readonly botToken: string | undefined;
+    readonly oauth?: OAuthConfig;
+  };
 };

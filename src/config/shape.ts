@@ -82,7 +82,8 @@ const HIDDEN_SECTIONS: ReadonlySet<string | number> = new Set(['env', 'headers',
 export function isSecret(path: Path): boolean {
   const last = String(path.at(-1) ?? '');
   const secret =
-    /(token|secret|password|authorization)/i.test(last) && !/(_file|_env|_minutes|_groups)$|^tokens$/.test(last);
+    /(token|secret|password|authorization|encryption_key)/i.test(last) &&
+    !/(_file|_env|_minutes|_groups)$|^tokens$/.test(last);
   return secret || path.slice(0, -1).some((key) => HIDDEN_SECTIONS.has(key)) || /^(user_data|join_command)$/.test(last);
 }
 

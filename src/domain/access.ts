@@ -2,6 +2,7 @@
  * Who may do what, from Slack users and groups. Invariant: what cannot be established is a no; admin includes
  * operator, operator includes viewer.
  */
+import { isNamed } from './workspace-ids.ts';
 import type { AccessPolicy, Role } from './policy.ts';
 
 const order: readonly Role[] = ['viewer', 'operator', 'admin'];
@@ -21,7 +22,7 @@ export function groupsThatGrant(policy: AccessPolicy, need: Role): readonly stri
 
 /** The highest role that the user's id alone gives, without any group. */
 export function roleOfUser(policy: AccessPolicy, userId: string): Role | undefined {
-  return order.findLast((role) => policy.roles[role].users.some((user) => user === '*' || user === userId));
+  return order.findLast((role) => policy.roles[role].users.some((user) => isNamed(user, userId)));
 }
 
 /** Whether a person has at least the role `need`; a look-up that failed counts as no and says why. */

@@ -7,6 +7,7 @@ import type { Groups } from './access.ts';
 import { formatMoney } from './money.ts';
 import type { Money } from './money.ts';
 import { personOf } from './operation.ts';
+import { isNamed } from './workspace-ids.ts';
 import type { Actor } from './operation.ts';
 
 export type ApprovalAction = 'provision' | 'extend' | 'drain' | 'destroy' | 'force' | 'cancel';
@@ -237,9 +238,7 @@ export function standingOf(
   groups: Groups,
 ): Standing {
   const isOne = ({ users, groups: named }: Approvers): boolean =>
-    users.includes('*') ||
-    users.includes(userId) ||
-    (groups.known && named.some((group) => groups.memberOf.has(group)));
+    users.some((user) => isNamed(user, userId)) || (groups.known && named.some((group) => groups.memberOf.has(group)));
   const theirs = approval.rules.filter(({ name }) => isOne(approvers(name)));
   const own = personOf(approval.requester) === userId;
   const counting = theirs.filter(({ self }) => self || !own);

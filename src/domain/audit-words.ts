@@ -84,7 +84,7 @@ const dayOf = (word: string): number | undefined => {
 export function parseAudit(text: string, me: string, nowMs: number): Parsed<AuditWords> {
   const words = wordsOf(
     text
-      .replace(/<@([UW][A-Z0-9]+)\|[^>]*>/g, '<@$1>')
+      .replace(/<@((?:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+)\|[^>]*>/g, '<@$1>')
       .replace(new RegExp(`(^|\\s)(\\d+(?:\\.\\d+)?)\\s+(${unit})(?=$|[\\s,])`, 'gi'), '$1$2$3'),
   );
   let value: AuditWords = { actions: [], outcomes: [], steps: false, asFile: false };
@@ -93,7 +93,9 @@ export function parseAudit(text: string, me: string, nowMs: number): Parsed<Audi
   for (const typed of words) {
     const word = typed.replace(/^[`'"“”*]+|[`'"“”*]+$/g, '');
     const lower = word.toLowerCase();
-    const person = /^<@([UW][A-Z0-9]+)>$/.exec(word)?.[1] ?? (['me', 'mine', 'my'].includes(lower) ? me : undefined);
+    const person =
+      /^<@((?:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+)>$/.exec(word)?.[1] ??
+      (['me', 'mine', 'my'].includes(lower) ? me : undefined);
     const hours = parseHours(word);
     const sinceMs = hours === undefined ? dayOf(word) : nowMs - hours * HOUR_MS;
     const outcome = known(outcomeWords, lower);

@@ -19,6 +19,7 @@ import { OverBudget, excessText, ruleOfBudget } from '../domain/budget.ts';
 import type { Excess } from '../domain/budget.ts';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { actorId, personOf } from '../domain/operation.ts';
+import { isEverybody } from '../domain/workspace-ids.ts';
 import type { Actor } from '../domain/operation.ts';
 import { createCarrier, isPassing } from './approval-carrier.ts';
 import { createRecords } from './approval-records.ts';
@@ -313,7 +314,7 @@ function approvable(
 ): boolean {
   return rules.every(({ needed, self }, index) => {
     const { users = [], groups = [] } = approvers[index] ?? {};
-    if (groups.length > 0 || users.includes('*')) return true;
+    if (groups.length > 0 || users.some(isEverybody)) return true;
     return new Set(users.filter((user) => self || user !== personOf(requester))).size >= needed;
   });
 }

@@ -7,6 +7,7 @@ import { createSandboxClock } from './clock.ts';
 import { startKubernetesSimulator } from './kubernetes/index.ts';
 import { startProxmoxSimulator } from './proxmox/index.ts';
 import { startSlackSimulator } from './slack/index.ts';
+import type { SlackOptions } from './slack/index.ts';
 import { startWorldServer } from './world-server.ts';
 
 export type { SandboxClock, SandboxCluster } from './contract.ts';
@@ -29,6 +30,8 @@ export type SandboxOptions = {
   readonly pauseMs?: number;
   /** Slack payloads are POSTed there, signed, instead of sent over sockets. */
   readonly requestUrl?: string;
+  /** Further Slack workspaces, to which the app can be installed by OAuth. */
+  readonly workspaces?: SlackOptions['workspaces'];
 };
 
 /** The app's Slack manifest as it is installed; an image that was built without it simulates Slack without suggestions. */
@@ -48,7 +51,7 @@ const CLUSTERS = ['east', 'west', 'north', 'south'];
 /** Starts everything; `url` is the page's. On failure nothing is left running. `close` ends all of it. */
 export async function startSandbox(options: SandboxOptions = {}) {
   const clock = createSandboxClock();
-  const { port, pauseMs, requestUrl, times = {} } = options;
+  const { port, pauseMs, requestUrl, workspaces = [], times = {} } = options;
   const { cloneMs, bootMs, shutdownMs, ...clusterTimes } = times;
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -63,6 +66,7 @@ export async function startSandbox(options: SandboxOptions = {}) {
       await startSlackSimulator({
         clock,
         ...(await slackManifest()),
+        workspaces,
         ...(requestUrl === undefined ? {} : { requestUrl }),
       }),
     );

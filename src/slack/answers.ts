@@ -3,7 +3,9 @@ import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 import type { Log } from './basics.ts';
 import type { Call } from './call.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import type { Clients } from './clients.ts';
+import { shownTo } from './workspaces/ids.ts';
 import { platformError, refusedBlocks } from './errors.ts';
 
 export type Respond = (message: Record<string, unknown>) => Promise<unknown>;
@@ -46,7 +48,8 @@ export function createAnswers(clients: Pick<Clients, 'reply'>, log: Log): (to: A
       const last = index === tries.length - 1;
       if (respond !== undefined)
         try {
-          await respond({ ...content, response_type: 'ephemeral', replace_original: to.replaceOriginal });
+          const own = splitId(to.userId).workspace;
+          await respond({ ...shownTo(content, own), response_type: 'ephemeral', replace_original: to.replaceOriginal });
           return;
         } catch (error) {
           const status = statusOf(error);

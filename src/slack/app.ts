@@ -2,6 +2,7 @@
  * Burst in Slack. Invariants: every request is acknowledged before anything else; Slack changes the world only through
  * Operations; what the workspace or the network does, a start fails cleanly and a stop leaves nothing in flight.
  */
+import type { Server } from 'node:http';
 import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
@@ -13,6 +14,7 @@ import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { InboxStore } from '../ports/inbox.ts';
+import type { InstallationStore } from '../ports/installations.ts';
 import type { Store } from '../ports/store.ts';
 import { BurstError, messageOf } from '../domain/errors.ts';
 import type { Clusters, Log } from './call.ts';
@@ -23,6 +25,10 @@ import { createAnswers } from './answers.ts';
 import { createClusters } from './clusters.ts';
 import { createDelivery } from './delivery.ts';
 import { platformError } from './errors.ts';
+import { splitId } from '../domain/workspace-ids.ts';
+import { createWorkspaces } from './workspaces/index.ts';
+import type { OAuthOptions } from './workspaces/index.ts';
+import type { Removed } from './listeners.ts';
 import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
 import { createInbox } from './inbox.ts';
@@ -55,11 +61,15 @@ export type ClusterDoor = {
 /** The door itself is that of the one cluster, or of the default one among several. */
 export type SlackAppOptions = ClusterDoor & {
   readonly mode:
-    | { readonly kind: 'socket'; readonly appToken: string; readonly botToken: string }
-    | { readonly kind: 'http'; readonly botToken: string; readonly signingSecret: string; readonly port: number };
+    | { readonly kind: 'socket'; readonly appToken: string }
+    | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
+  /** Of the home workspace; without it `oauth` says where Burst is installed. */
+  readonly botToken?: string;
+  /** Installing Burst to more workspaces. */
+  readonly oauth?: OAuthOptions;
   /** Another Web API, ending with `/api/`. */
   readonly apiUrl?: string;
-  readonly store: Store & InboxStore;
+  readonly store: Store & InboxStore & InstallationStore;
   readonly approvals?: Approvals;
   /** Undefined: nothing is said of cost. */
   readonly costs?: Costs;
@@ -109,23 +119,51 @@ function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
   return createClusters(each, new Map(channels));
 }
 
+/** Resolves once the installation pages are served. @throws BurstError `unavailable` when their port is taken. */
+const listening = (socket: SocketModeReceiver, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    // Bolt keeps it to itself, and listens for no failure of it
+    const pages = socket['httpServer'] as Server | undefined;
+    if (pages === undefined) return resolve();
+    pages.once('listening', () => resolve());
+    pages.once('error', (cause: Error) =>
+      reject(
+        new BurstError('unavailable', `The installation pages cannot listen on port ${port}: ${cause.message}.`, {
+          hint: 'Give slack.oauth.port another one.',
+          cause,
+        }),
+      ),
+    );
+  });
+
 /** Makes the Slack side of Burst; nothing is contacted before `start` or `check`. */
 export function createSlackApp(options: SlackAppOptions): Chat {
   const { mode, log, clock } = options;
   const logger = boltLogger(log);
+  const { oauth, botToken, cluster = UNNAMED } = options;
+  const workspaces =
+    oauth === undefined
+      ? undefined
+      : createWorkspaces({ ...options, oauth, botToken, apiUrl: options.apiUrl, logger, cluster });
+  const forOauth = workspaces?.receiverOptions ?? {};
   const socket =
     mode.kind === 'socket'
       ? new SocketModeReceiver({
           appToken: mode.appToken,
           logger,
           logLevel: LogLevel.INFO,
-          installerOptions: { clientOptions: clientOptions(logger, options.apiUrl) },
+          ...forOauth,
+          installerOptions: {
+            ...forOauth.installerOptions,
+            clientOptions: clientOptions(logger, options.apiUrl),
+            ...(oauth === undefined ? {} : { port: oauth.port }),
+          },
         })
       : undefined;
   const receiver =
-    socket ?? (mode.kind === 'http' ? createHttpReceiver(mode.signingSecret, mode.port, logger) : undefined);
+    socket ?? (mode.kind === 'http' ? createHttpReceiver(mode.signingSecret, mode.port, logger, forOauth) : undefined);
   const app = new AnsweringApp({
-    token: mode.botToken,
+    ...(workspaces === undefined && botToken !== undefined ? { token: botToken } : {}),
     ...(receiver === undefined ? {} : { receiver }),
     logger,
     logLevel: LogLevel.INFO,
@@ -133,7 +171,9 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     deferInitialization: true,
     extendedErrorHandler: true,
   });
-  const clients = createClients(mode.botToken, logger, options.apiUrl);
+  const installer = receiver?.installer;
+  if (installer !== undefined) workspaces?.authorizeWith((source) => installer.authorize(source));
+  const clients = workspaces?.clients ?? createClients(botToken ?? '', logger, options.apiUrl);
   const clusters = clustersOf(options, clients);
   const posting = createPosting({ ...options, clients });
   const delivery = createDelivery({
@@ -153,7 +193,12 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     work.then(done, done);
     return work;
   };
-  registerListeners(app, clusters, home, track);
+  app.workspaceOf = (body) => workspaces?.keyOf(body);
+  const removed: Removed = async (body, why, atMs) => {
+    if (workspaces === undefined) log.error({ why }, 'Burst was removed from its workspace: nothing can be said there');
+    else await workspaces.removed(body, why, atMs);
+  };
+  registerListeners(app, clusters, home, track, removed);
   const answers = createAnswers(clients, log);
   const inbox = createInbox({ ...options, answers });
   app.intake = createIntake({
@@ -184,10 +229,16 @@ export function createSlackApp(options: SlackAppOptions): Chat {
   return {
     async start() {
       try {
-        await clients.reply.auth.test();
+        await (workspaces === undefined ? clients.reply.auth.test() : workspaces.findHome());
+        await workspaces?.installations.reseal();
         await app.init();
-        await (mode.kind === 'http' ? app.start(mode.port) : app.start());
+        const listens = oauth === undefined || socket === undefined ? undefined : listening(socket, oauth.port);
+        await Promise.all([mode.kind === 'http' ? app.start(mode.port) : app.start(), listens]);
       } catch (error) {
+        if (error instanceof BurstError) {
+          await app.stop().catch(() => undefined);
+          throw error;
+        }
         const said = platformError(error);
         throw new BurstError(
           said === undefined ? 'unavailable' : 'denied',
@@ -234,8 +285,8 @@ export function createSlackApp(options: SlackAppOptions): Chat {
           checks.push({ name, ok: false, text: words(error) });
         }
       };
-      await trying('slack bot token', async () => {
-        const answer = await clients.reply.auth.test();
+      const inspected = async (own: Pick<Clients, 'reply'>): Promise<string> => {
+        const answer = await own.reply.auth.test();
         const scopes = answer.response_metadata?.scopes;
         const without = (wanted: readonly string[]): readonly string[] =>
           scopes === undefined ? [] : wanted.filter((scope) => !scopes.includes(scope));
@@ -246,7 +297,25 @@ export function createSlackApp(options: SlackAppOptions): Chat {
         const unsent = without(FILE_SCOPES);
         const files = unsent.length === 0 ? '' : `; without ${unsent.join(', ')} no file can be sent`;
         return `bot ${answer.user ?? '?'} in ${answer.team ?? '?'}, with the scopes it needs${note}${files}`;
-      });
+      };
+      if (workspaces === undefined || botToken !== undefined)
+        await trying('slack bot token', async () => {
+          await workspaces?.findHome();
+          return inspected(workspaces === undefined ? clients : createClients(botToken ?? '', logger, options.apiUrl));
+        });
+      const installed = (await workspaces?.installations.list()) ?? [];
+      for (const record of installed)
+        await trying(`slack workspace ${record.key}`, async () => {
+          const { bot } = workspaces?.installations.open(record) ?? {};
+          if (bot === undefined) throw new Error('it has no bot');
+          return `${record.name}: ${await inspected(createClients(bot.token, logger, options.apiUrl))}`;
+        });
+      if (workspaces !== undefined && installed.length === 0)
+        checks.push({
+          name: 'slack workspaces',
+          ok: true,
+          text: `none installed it yet; they do at ${oauth?.url ?? ''}/slack/install`,
+        });
       if (mode.kind === 'socket')
         await trying('slack app token', async () => {
           await new WebClient(mode.appToken, clientOptions(logger, options.apiUrl)).apps.connections.open({});
@@ -260,10 +329,14 @@ export function createSlackApp(options: SlackAppOptions): Chat {
       ];
       if (groups.length > 0)
         await trying('slack user groups', async () => {
-          const known = (await clients.look.usergroups.list()).usergroups ?? [];
-          const missing = groups.filter(
-            (group) => !known.some((item) => item.id === group || item.handle === group.replace(/^@/, '')),
-          );
+          const missing: string[] = [];
+          for (const group of groups) {
+            const { workspace, id } = splitId(group);
+            const known = (await clients.look.usergroups.list(workspace === undefined ? {} : { team_id: workspace }))
+              .usergroups;
+            const found = known?.some((item) => item.id === group || item.handle === id.replace(/^@/, '')) === true;
+            if (!found) missing.push(group);
+          }
           if (missing.length > 0) throw new Error(`no such user group: ${missing.join(', ')}`);
           return `${groups.length} user groups found`;
         });

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { isBurstError, messageOf } from '../domain/errors.ts';
 import { personOf } from '../domain/operation.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import { channelAllowed, groupsThatGrant, mayActOn, roleAnswer } from '../domain/access.ts';
 import type { AccessAnswer, Groups } from '../domain/access.ts';
 import { AccessRefused } from './blocks/errors.ts';
@@ -53,10 +54,11 @@ export function createGate(options: GateOptions): Gate {
     return value;
   };
   const idOf = async (group: string): Promise<string | undefined> => {
-    if (/^S[A-Z0-9]{6,}$/.test(group)) return group;
-    const handle = group.replace(/^@/, '');
-    const pairs = await cached('handles', async () => {
-      const answer = await clients.look.usergroups.list();
+    const { workspace, id } = splitId(group);
+    if (/^S[A-Z0-9]{6,}$/.test(id)) return group;
+    const handle = id.replace(/^@/, '');
+    const pairs = await cached(`handles ${workspace ?? ''}`, async () => {
+      const answer = await clients.look.usergroups.list(workspace === undefined ? {} : { team_id: workspace });
       return new Set((answer.usergroups ?? []).map((item) => `${item.handle ?? ''} ${item.id ?? ''}`));
     });
     return [...pairs].find((pair) => pair.startsWith(`${handle} `))?.slice(handle.length + 1);

@@ -1,2 +1,3 @@
 export { createSlackApp } from './app.ts';
 export type { SlackAppOptions } from './app.ts';
+export type { OAuthOptions } from './workspaces/index.ts';

@@ -1,6 +1,7 @@
 /** What Slack sends us. Invariants: the ack comes first; whatever goes wrong is answered privately; odd payloads are ignored. */
 import { z } from 'zod';
 import { isBurstError } from '../domain/errors.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import { createClicks } from './actions.ts';
 import { createAnswers } from './answers.ts';
 import type { Respond } from './answers.ts';
@@ -91,12 +92,17 @@ type Guarded = {
   readonly late: boolean;
 };
 
+/** Burst was removed from the workspace of this event, which happened at `atMs`. */
+export type Removed = (body: unknown, why: string, atMs: number) => Promise<void>;
+const momentOf = ({ event_time: seconds }: { readonly event_time: number }): number => seconds * 1000 + 999;
+
 /** Registers every listener. `track` keeps work in flight known, so that a stop can wait for it. */
 export function registerListeners(
   app: AnsweringApp,
   clusters: Clusters,
   home: Home,
   track: <T>(work: Promise<T>) => Promise<T>,
+  removed: Removed,
 ): void {
   // what is read before it is known which cluster is meant is the same for all
   const services = clusters.of(clusters.meant(undefined).name);
@@ -167,7 +173,8 @@ export function registerListeners(
     const to = { userId: user.id, channelId: channel?.id, respond: where, replaceOriginal: false };
     const reply = answers(to);
     // Only what this person alone sees is replaced.
-    const theirs = container?.is_ephemeral === true || channel?.id.startsWith('D') === true;
+    const theirs =
+      container?.is_ephemeral === true || (channel !== undefined && splitId(channel.id).id.startsWith('D'));
     const replace = theirs && where !== undefined ? answers({ ...to, replaceOriginal: true }) : reply;
     if (parsed.data.view?.type === 'home') home.used(user.id);
     const messageKey = `${channel?.id ?? 'view'} ${container?.message_ts ?? parsed.data.view?.id ?? ''}`;
@@ -245,7 +252,12 @@ export function registerListeners(
         .catch((error: unknown) => log.warn({ error: String(error) }, 'the home tab could not be shown')),
     );
   });
-  app.event(/^(?!app_home_opened$)/, async ({ event }) => {
+  app.event('app_uninstalled', async ({ body }) => track(removed(body, 'the app was removed', momentOf(body))));
+  app.event('tokens_revoked', async ({ event, body }) => {
+    // tokens of single people are none of ours
+    if ((event.tokens.bot ?? []).length > 0) await track(removed(body, 'its token was revoked', momentOf(body)));
+  });
+  app.event(/^(?!app_home_opened$|app_uninstalled$|tokens_revoked$)/, async ({ event }) => {
     log.info({ type: event.type }, 'an event that nothing listens to was left alone');
   });
 }

@@ -9,8 +9,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { MessageRecord, Store } from '../ports/store.ts';
 import type { Log } from './basics.ts';
 import type { Message } from './blocks/text.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import type { Clients } from './clients.ts';
 import { createLimits } from './clients.ts';
+import { WorkspaceGone } from './workspaces/router.ts';
 import { platformError, refusedBlocks, retryAfterSeconds } from './errors.ts';
 
 export const EVENT_TYPE = 'burst_notice';
@@ -102,7 +104,7 @@ export function createPosting(options: {
   /** The message that an earlier try may have posted. */
   const lookFor = async (post: Post, channel: string, sinceMs: number): Promise<Place | undefined> => {
     try {
-      const direct = /^[UW]/.test(channel);
+      const direct = /^[UW]/.test(splitId(channel).id);
       const where = direct ? (await clients.look.conversations.open({ users: channel })).channel?.id : channel;
       if (where === undefined) return undefined;
       const oldest = String(Math.max(0, Math.floor((sinceMs - CLOCK_SLACK_MS) / 1000)));
@@ -157,7 +159,7 @@ export function createPosting(options: {
           );
           return { channelId: answer.channel ?? channel, ts: answer.ts ?? '' };
         } catch (error) {
-          if (!unusableChannel.has(platformError(error) ?? '')) throw error;
+          if (!unusableChannel.has(platformError(error) ?? '') && !(error instanceof WorkspaceGone)) throw error;
           failure = error;
         }
       if (failure !== undefined) throw failure instanceof Error ? failure : new Error('no channel took the message');
@@ -165,14 +167,14 @@ export function createPosting(options: {
     },
     async edit(place, message) {
       try {
-        await limits.within('chat.update', () =>
+        await limits.within(`chat.update ${splitId(place.channelId).workspace ?? ''}`, () =>
           sending(message, (content) =>
             clients.post.chat.update({ channel: place.channelId, ts: place.ts, ...content }),
           ),
         );
         return true;
       } catch (error) {
-        if (!goneMessage.has(platformError(error) ?? '')) throw error;
+        if (!goneMessage.has(platformError(error) ?? '') && !(error instanceof WorkspaceGone)) throw error;
         return false;
       }
     },

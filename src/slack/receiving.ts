@@ -5,6 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { App, HTTPModuleFunctions, HTTPReceiver, LogLevel } from '@slack/bolt';
 import type { Logger, ReceiverEvent } from '@slack/bolt';
+import type { WorkspaceKey } from '../domain/workspace-ids.ts';
+import { qualified, shownTo } from './workspaces/index.ts';
+import type { Workspaces } from './workspaces/index.ts';
 
 const ENDPOINT = '/slack/events';
 
@@ -13,10 +16,16 @@ const isEndpoint = (url = ''): boolean =>
   URL.canParse(url, 'http://localhost') && new URL(url, 'http://localhost').pathname === ENDPOINT;
 
 /** Bolt's receiver for HTTP, which takes for granted that a signed body is an object. */
-export function createHttpReceiver(signingSecret: string, port: number, logger: Logger): HTTPReceiver {
+export function createHttpReceiver(
+  signingSecret: string,
+  port: number,
+  logger: Logger,
+  forOauth: Workspaces['receiverOptions'] | Record<string, never>,
+): HTTPReceiver {
   const receiver = new HTTPReceiver({
     signingSecret,
     port,
+    ...forOauth,
     endpoints: [ENDPOINT],
     logger,
     logLevel: LogLevel.INFO,
@@ -61,12 +70,20 @@ export type Unheard = (body: unknown, ack: Ack, error?: unknown) => Promise<void
 /** Bolt's app, which leaves a request without an answer when no listener takes it. */
 export class AnsweringApp extends App {
   unheard: Unheard | undefined;
+  /** The workspace of a request, where there are several; undefined: the home workspace. */
+  workspaceOf: (body: unknown) => WorkspaceKey = () => undefined;
   /** Takes each event on and has it served. */
   intake: ((event: ReceiverEvent, serve: (event: ReceiverEvent) => Promise<void>) => Promise<void>) | undefined;
 
-  override async processEvent(event: ReceiverEvent): Promise<void> {
+  override async processEvent(received: ReceiverEvent): Promise<void> {
     const { intake } = this;
+    const event = { ...received, body: qualified(received.body, this.workspaceOf(received.body)) };
     await (intake === undefined ? this.serve(event) : intake(event, (taken) => this.serve(taken)));
+  }
+
+  #shown(answer: unknown, body: unknown): unknown {
+    const workspace = this.workspaceOf(body);
+    return workspace === undefined ? answer : shownTo(answer, workspace);
   }
 
   /** Has the listeners serve it, and answers what none of them took. */
@@ -74,7 +91,7 @@ export class AnsweringApp extends App {
     let acked = false;
     const ack: Ack = async (answer) => {
       acked = true;
-      await event.ack(answer);
+      await event.ack(this.#shown(answer, event.body) as Parameters<typeof event.ack>[0]);
     };
     let failure: unknown;
     try {

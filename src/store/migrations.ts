@@ -412,6 +412,18 @@ create table server_episodes (
 create index server_episodes_open on server_episodes (cluster, since_ms) where ended_at_ms is null;
 `;
 
+/** Workspaces that Burst was installed to; `sealed` holds the tokens, encrypted. */
+const installations = `
+create table installations (
+  key text primary key,
+  name text not null,
+  installed_by text not null,
+  installed_at_ms integer not null,
+  key_id text not null,
+  sealed text not null
+) strict, without rowid;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -424,4 +436,5 @@ export const migrations: readonly Migration[] = [
   { name: 'chain of audit rows', sql: auditChain, move: chainRows, after: auditTriggers },
   { name: 'what workers cost', sql: costs },
   { name: 'times that VM servers were away', sql: servers },
+  { name: 'installations in workspaces', sql: installations },
 ];

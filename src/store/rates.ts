@@ -1,6 +1,7 @@
 /** What was asked for lately. Invariant: a limit is checked in the transaction that records what it lets through. */
 import { BurstError } from '../domain/errors.ts';
-import { actorId } from '../domain/operation.ts';
+import { actorId, personOf } from '../domain/operation.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import type { Actor } from '../domain/operation.ts';
 import { rateRefusal } from '../domain/rate-limit.ts';
 import type { Past, RateRule } from '../domain/rate-limit.ts';
@@ -9,6 +10,9 @@ import { approvalParamsSchema } from './approval-json.ts';
 import { build } from './database.ts';
 import type { Reader } from './database.ts';
 import { actorSchema, paramsSchema, readJson } from './json.ts';
+
+/** The workspace that a person, or who answers for an assistant, is of. */
+const workspaceOf = (by: Actor): string | undefined => splitId(personOf(by) ?? '').workspace;
 
 /** Requests that count for this rule: operations, and questions to people that did not become one. */
 function pastOf(reader: Reader, requester: Actor, rule: RateRule, nowMs: number): readonly Past[] {
@@ -28,8 +32,9 @@ function pastOf(reader: Reader, requester: Actor, rule: RateRule, nowMs: number)
     approvals = approvals.where('requester_id', '=', actorId(requester));
   }
   const counts = ({ requester: json }: { readonly requester: string }): boolean => {
-    const { kind } = readJson(actorSchema, json, 'requester of a request');
-    return rule.of === 'requester' ? kind === requester.kind : kind !== 'system';
+    const by = readJson(actorSchema, json, 'requester of a request');
+    if (rule.of === 'requester') return by.kind === requester.kind;
+    return by.kind !== 'system' && workspaceOf(by) === workspaceOf(requester);
   };
   const asked = reader
     .all(approvals)

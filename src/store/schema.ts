@@ -204,6 +204,16 @@ export type InboxTable = {
   done_at_ms: number | null;
 };
 
+/** Where Burst is installed beside the home workspace; the tokens are sealed. */
+export type InstallationsTable = {
+  key: string;
+  name: string;
+  installed_by: string;
+  installed_at_ms: number;
+  key_id: string;
+  sealed: string;
+};
+
 export type Tables = {
   inbox: InboxTable;
   approvals: ApprovalsTable;
@@ -221,6 +231,7 @@ export type Tables = {
   messages: MessagesTable;
   actions: ActionsTable;
   audit: AuditTable;
+  installations: InstallationsTable;
   /** SQLite's own: the highest id that a table ever had. */
   sqlite_sequence: { name: string; seq: number };
   bootstrap_tokens: BootstrapTokensTable;

@@ -3,6 +3,7 @@ import type { ApprovalStore } from '../ports/approvals.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { InboxStore } from '../ports/inbox.ts';
+import type { InstallationStore } from '../ports/installations.ts';
 import type { RunWrite, Store } from '../ports/store.ts';
 import { BurstError } from '../domain/errors.ts';
 import type { Run } from '../domain/operation.ts';
@@ -11,6 +12,7 @@ import * as audit from './audit.ts';
 import * as costs from './costs.ts';
 import { build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
+import * as installations from './installations.ts';
 import * as health from './health.ts';
 import { hiding } from './hiding.ts';
 import * as inbox from './inbox.ts';
@@ -22,7 +24,7 @@ import * as servers from './servers.ts';
 import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
-export type WholeStore = Store & ApprovalStore & InboxStore;
+export type WholeStore = Store & ApprovalStore & InboxStore & InstallationStore;
 
 const INSTALLATION = 'installation_id';
 
@@ -242,6 +244,11 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
 
     appendAudit: (rows) => write((writer) => audit.appendAudit(writer, rows)),
     listAudit: async (filter) => read((reader) => audit.listAudit(reader, filter)),
+    saveInstallation: (record, rows) => write((writer) => installations.saveInstallation(writer, record, rows)),
+    getInstallation: async (key) => read((reader) => installations.getInstallation(reader, key)),
+    listInstallations: async () => read((reader) => installations.listInstallations(reader)),
+    removeInstallation: (key, beforeMs, rows) =>
+      write((writer) => installations.removeInstallation(writer, key, beforeMs, rows)),
     auditHead: async () => read((reader) => audit.headOf(reader)),
     approvedBy: async (operationIds) => read((reader) => audit.approvedBy(reader, operationIds)),
     claimAction: (key, by, nowMs) => write((writer) => audit.claimAction(writer, key, by, nowMs)),

@@ -243,12 +243,14 @@ describe('manifests/slack/manifest.json', () => {
             'groups:history',
             'im:history',
             'im:write',
+            'files:write',
           ],
         },
       },
       settings: {
-        event_subscriptions: { bot_events: ['app_home_opened'] },
+        event_subscriptions: { bot_events: ['app_home_opened', 'app_uninstalled', 'tokens_revoked'] },
         interactivity: { is_enabled: true },
+        org_deploy_enabled: true,
         socket_mode_enabled: true,
       },
     });

@@ -1,4 +1,5 @@
 /** The simulated Slack. Invariant: the app sees only Slack's public interfaces; the page sees what one user would see. */
+import express from 'express';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PageUser, SandboxClock, SlackSimulator } from '../contract.ts';
@@ -6,15 +7,19 @@ import { createFiles } from './files.ts';
 import { readManifest } from './manifest.ts';
 import { createMessages } from './messages.ts';
 import { createMethods } from './methods.ts';
+import { createOAuth } from './oauth.ts';
+import type { Target } from './oauth.ts';
+import { eventCallback } from './payloads.ts';
+import type { Deliver } from './sockets.ts';
 import { createPageApi } from './page-api.ts';
 import { createResponses } from './responses.ts';
 import { signedRequests } from './signed-requests.ts';
 import { createSockets } from './sockets.ts';
 import { createViews } from './views.ts';
-import { createWebApi } from './web-api.ts';
+import { bearerOf, createWebApi } from './web-api.ts';
 import type { Forced, SlackCall } from './web-api.ts';
-import { createWorkspace } from './workspace.ts';
-import type { Message } from './workspace.ts';
+import { HOME, bot, createWorkspace } from './workspace.ts';
+import type { Identity, Message } from './workspace.ts';
 
 export type { SlackCall } from './web-api.ts';
 
@@ -30,8 +35,21 @@ export type SlackOptions = {
   manifest?: unknown;
   /** Real ms that are waited for an ack. Default 3000. */
   ackMs?: number;
+  /** Further workspaces, to which the app can be installed by OAuth; each with the people and channels of the first. */
+  workspaces?: readonly Identity[];
+};
+/** A workspace beside the first one. */
+export type OtherWorkspace = Identity & {
+  handlePage: SlackSimulator['handlePage'];
+  world(): { calls: SlackCall[]; messages: Message[] };
 };
 export type SlackSimulatorForTests = SlackSimulator & {
+  /** The app's credentials for OAuth. */
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly others: readonly OtherWorkspace[];
+  /** Removes the app from a workspace or an organisation, and tells it. */
+  uninstall(key: string): Promise<void>;
   world(): { calls: SlackCall[]; messages: Message[] };
   /** The next `times` calls of `method` answer 429 (`retryAfterSeconds`) or an error. */
   force(method: string, times: number, answer: Forced): void;
@@ -41,26 +59,60 @@ export type SlackSimulatorForTests = SlackSimulator & {
   connections(): number;
 };
 
+const SECRETS = { clientId: '1234567890.0987654321', clientSecret: 'sandbox-client-secret' };
+
 /** Starts the simulated Slack on loopback; with `requestUrl` payloads are POSTed signed there instead of sent over sockets. */
 export async function startSlackSimulator(options: SlackOptions): Promise<SlackSimulatorForTests> {
   const [botToken, appToken, signingSecret] = ['xoxb-sandbox', 'xapp-sandbox', 'sandbox-signing-secret'];
   let address = '';
-  const base = (): string => address;
-  const workspace = createWorkspace(
-    options.clock,
-    options.users,
-    options.manifest === undefined ? undefined : readManifest(options.manifest),
+  const declared = options.manifest === undefined ? undefined : readManifest(options.manifest);
+  const { rateLimits = true, requestUrl, workspaces = [] } = options;
+  const oauth = createOAuth(SECRETS, targetsOf(workspaces));
+  /** One workspace with all that belongs to it; `path` tells its links from others'. */
+  const open = (identity: Identity, path: string, accepts: (token: string) => boolean) => {
+    const base = (): string => `${address}${path}`;
+    const workspace = createWorkspace(options.clock, options.users, declared, identity);
+    const messages = createMessages(workspace);
+    const views = createViews(workspace);
+    const responses = createResponses(workspace, messages, base);
+    const files = createFiles(workspace, messages, base);
+    const methods = createMethods({ workspace, messages, views, files, base });
+    const webApi = createWebApi({ workspace, methods, responses, files, accepts, appToken, rateLimits });
+    return { workspace, messages, views, responses, files, webApi };
+  };
+  const home = open(HOME, '', (token) => token === botToken);
+  const others = workspaces.map((identity) =>
+    open(identity, `/${identity.team}`, (token) => oauth.tokens.get(token)?.team === identity.team),
   );
-  const messages = createMessages(workspace);
-  const views = createViews(workspace);
-  const responses = createResponses(workspace, messages, base);
-  const files = createFiles(workspace, messages, base);
-  const methods = createMethods({ workspace, messages, views, files, base });
-  const { rateLimits = true, requestUrl } = options;
-  const webApi = createWebApi({ workspace, methods, responses, files, botToken, appToken, rateLimits });
-  const server = createServer(webApi.app);
+  const { workspace, webApi } = home;
+  const front = express();
+  front.disable('x-powered-by');
+  front.use(oauth.router);
+  for (const other of others) front.use(`/${other.workspace.identity.team}`, other.webApi.app);
+  front.use((req, res, next) => {
+    const team = oauth.tokens.get(bearerOf(req))?.team;
+    (others.find((other) => other.workspace.identity.team === team) ?? home).webApi.app(req, res, next);
+  });
+  const server = createServer(front);
   const sockets = createSockets(server, options.ackMs);
   const deliver = requestUrl === undefined ? sockets.deliver : signedRequests(requestUrl, signingSecret);
+  const toApp = (own: typeof home): Deliver => {
+    const { identity } = own.workspace;
+    return (kind, payload) => {
+      const target = oauth.installedIn(identity.team);
+      // what is not installed gets nothing
+      if (identity !== HOME && target === undefined) return Promise.resolve(undefined);
+      return deliver(kind, payload);
+    };
+  };
+  const pageOf = (own: typeof home) => {
+    const { identity } = own.workspace;
+    const api = createPageApi({ ...own, deliver: toApp(own) });
+    return (...request: Parameters<typeof api>) => {
+      own.workspace.byOrg = oauth.installedIn(identity.team)?.org === true;
+      return api(...request);
+    };
+  };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
@@ -71,8 +123,23 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     botToken,
     appToken,
     signingSecret,
-    handlePage: createPageApi({ workspace, messages, views, responses, deliver }),
-    readFile: (user, id) => files.readAs(user, id),
+    readFile: (user, id) => home.files.readAs(user, id),
+    ...SECRETS,
+    handlePage: pageOf(home),
+    others: others.map((own) => ({
+      ...own.workspace.identity,
+      handlePage: pageOf(own),
+      world: () => structuredClone({ calls: own.webApi.calls, messages: own.workspace.messages }),
+    })),
+    async uninstall(key) {
+      const target = oauth.remove(key);
+      const own = others.find((other) => other.workspace.identity.team === target?.team);
+      if (target === undefined || own === undefined) throw new Error(`the app is not installed to ${key}`);
+      own.workspace.byOrg = target.org;
+      const tokens = { type: 'tokens_revoked', tokens: { oauth: [], bot: [bot.id] } };
+      for (const event of [tokens, { type: 'app_uninstalled' }])
+        await deliver('events_api', eventCallback(own.workspace, event));
+    },
     onChange(listener) {
       workspace.listeners.add(listener);
       return () => void workspace.listeners.delete(listener);
@@ -82,10 +149,20 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
     connections: () => sockets.count(),
     refreshConnections: () => sockets.refresh(),
     async close() {
-      workspace.close();
+      for (const own of [home, ...others]) own.workspace.close();
       sockets.close();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Each workspace by itself, and each organisation as a whole. */
+function targetsOf(workspaces: readonly Identity[]): Target[] {
+  return workspaces.flatMap(({ team, name, enterprise }) => {
+    const own = { key: team, name, org: false, team, enterprise };
+    return enterprise === undefined
+      ? [own]
+      : [own, { key: enterprise, name: `All of ${name}`, org: true, team, enterprise }];
+  });
 }

@@ -6,15 +6,15 @@ import { validateBlocks, validateView } from './blocks.ts';
 import { rec, str } from './values.ts';
 import type { Rec } from './values.ts';
 import type { Views } from './views.ts';
-import { ApiError, BOT, TEAM, bot, groups } from './workspace.ts';
+import { ApiError, BOT, bot, groups } from './workspace.ts';
 import type { Channel, Workspace } from './workspace.ts';
 
 export type Methods = Readonly<Record<string, (args: Rec) => Rec>>;
 export type MethodParts = { workspace: Workspace; messages: Messages; views: Views; files: Files; base: () => string };
 
-const member = (u: PageUser): Rec => ({
+const member = (team: string, u: PageUser): Rec => ({
   id: u.id,
-  team_id: TEAM,
+  team_id: team,
   name: u.name,
   real_name: u.realName,
   is_bot: u.isBot,
@@ -31,13 +31,13 @@ const conversation = (c: Channel): Rec => ({
   is_member: true,
 });
 
-const connection = ({ base }: MethodParts): Methods => ({
+const connection = ({ base, workspace: { identity } }: MethodParts): Methods => ({
   'api.test': () => ({}),
   'auth.test': () => ({
     url: base(),
-    team: 'Sandbox',
+    team: identity.name,
     user: 'burst',
-    team_id: TEAM,
+    team_id: identity.team,
     user_id: bot.id,
     bot_id: BOT,
   }),
@@ -125,10 +125,13 @@ const conversations = ({ workspace, messages }: MethodParts): Methods => ({
 });
 
 const people = ({ workspace }: MethodParts): Methods => ({
-  'users.list': () => ({ members: workspace.users.map(member), response_metadata: { next_cursor: '' } }),
-  'users.info': (a) => ({ user: member(workspace.user(a['user'])) }),
+  'users.list': () => ({
+    members: workspace.users.map((u) => member(workspace.identity.team, u)),
+    response_metadata: { next_cursor: '' },
+  }),
+  'users.info': (a) => ({ user: member(workspace.identity.team, workspace.user(a['user'])) }),
   'usergroups.list': () => ({
-    usergroups: groups.map((g) => ({ id: g.id, handle: g.handle, name: g.handle, team_id: TEAM })),
+    usergroups: groups.map((g) => ({ id: g.id, handle: g.handle, name: g.handle, team_id: workspace.identity.team })),
   }),
   'usergroups.users.list': (a) => {
     const g = groups.find((x) => x.id === a['usergroup']);

@@ -85,7 +85,10 @@ const typing = ({ workspace, messages, views, responses, deliver }: PageParts): 
     const text = known?.escapes === true ? escaped(workspace, typed) : typed;
     const channel = workspace.channel(b['channel']);
     const [responseUrl, triggerId] = [responses.url(u.id, channel.id), views.grant(u.id)];
-    const ack = await deliver('slash_commands', slashCommand(u, { channel, command, text, responseUrl, triggerId }));
+    const ack = await deliver(
+      'slash_commands',
+      slashCommand(workspace, u, { channel, command, text, responseUrl, triggerId }),
+    );
     if (ack === undefined) {
       const failed = `${command} failed because the app did not respond (operation_timeout)`;
       messages.post({ channel: channel.id, text: failed }, 'USLACKBOT', u.id);
@@ -104,12 +107,13 @@ const typing = ({ workspace, messages, views, responses, deliver }: PageParts): 
 
 const clicking = (parts: PageParts): Record<string, Endpoint> => ({
   '/action': async (b, u) => {
+    const { workspace } = parts;
     const where = context(parts, rec(b['container']), u);
     const state = { values: rec(b['state']) };
     if (where['view'] !== undefined) where['view'] = { ...rec(where['view']), state };
     const ack = await parts.deliver('interactive', {
       type: 'block_actions',
-      ...common(u),
+      ...common(workspace, u),
       ...where,
       trigger_id: parts.views.grant(u.id),
       state,
@@ -126,13 +130,15 @@ const clicking = (parts: PageParts): Record<string, Endpoint> => ({
     if (known && !known.some((s) => s.callbackId === callbackId && s.type === type))
       return { ok: false, error: 'no_such_shortcut' };
     const shortcut = { callbackId, triggerId: views.grant(u.id), actionTs: workspace.ts() };
-    const payload = where === undefined ? globalShortcut(u, shortcut) : messageShortcut(u, shortcut, where);
+    const payload =
+      where === undefined ? globalShortcut(workspace, u, shortcut) : messageShortcut(workspace, u, shortcut, where);
     return (await deliver('interactive', payload)) === undefined ? trouble : { ok: true };
   },
   '/options': async (b, u) => {
+    const { workspace } = parts;
     const ack = await parts.deliver('interactive', {
       type: 'block_suggestion',
-      ...common(u),
+      ...common(workspace, u),
       ...context(parts, rec(b['container']), u),
       block_id: b['blockId'],
       action_id: b['actionId'],
@@ -151,7 +157,7 @@ const viewing = ({ workspace, views, deliver }: PageParts): Record<string, Endpo
     if (Object.keys(errors).length > 0) return { ok: false, errors };
     const ack = await deliver('interactive', {
       type: 'view_submission',
-      ...common(u),
+      ...common(workspace, u),
       view: { ...v, state: { values } },
       trigger_id: views.grant(u.id),
       response_urls: [],
@@ -199,7 +205,7 @@ const viewing = ({ workspace, views, deliver }: PageParts): Record<string, Endpo
     );
     for (const v of closed)
       if (v['notify_on_close'] === true)
-        void deliver('interactive', { type: 'view_closed', ...common(u), view: v, is_cleared: all });
+        void deliver('interactive', { type: 'view_closed', ...common(workspace, u), view: v, is_cleared: all });
     return { ok: true };
   },
   '/home/open': async (_b, u) => {

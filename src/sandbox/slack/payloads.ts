@@ -2,24 +2,28 @@
 import type { PageUser } from '../contract.ts';
 import { rec } from './values.ts';
 import type { Rec } from './values.ts';
-import { APP, TEAM, bot } from './workspace.ts';
-import type { Channel, View, Workspace } from './workspace.ts';
+import { APP, bot } from './workspace.ts';
+import type { Channel, Identity, View, Workspace } from './workspace.ts';
+
+const enterpriseOf = ({ enterprise, name }: Identity): Rec | null =>
+  enterprise === undefined ? null : { id: enterprise, name };
 
 /** What every interactive payload says about app, workspace and person. */
-export const common = (u: PageUser): Rec => ({
-  team: { id: TEAM, domain: 'sandbox' },
-  user: { id: u.id, username: u.name, name: u.name, team_id: TEAM },
+export const common = ({ identity, byOrg }: Workspace, u: PageUser): Rec => ({
+  team: { id: identity.team, domain: identity.name.toLowerCase() },
+  user: { id: u.id, username: u.name, name: u.name, team_id: identity.team },
   api_app_id: APP,
   token: 'sandbox',
-  enterprise: null,
-  is_enterprise_install: false,
+  enterprise: enterpriseOf(identity),
+  is_enterprise_install: byOrg,
 });
 
 export type Command = { channel: Channel; command: string; text: string; responseUrl: string; triggerId: string };
-export const slashCommand = (u: PageUser, c: Command): Rec => ({
+export const slashCommand = ({ identity, byOrg }: Workspace, u: PageUser, c: Command): Rec => ({
   token: 'sandbox',
-  team_id: TEAM,
-  team_domain: 'sandbox',
+  team_id: identity.team,
+  team_domain: identity.name.toLowerCase(),
+  ...(identity.enterprise === undefined ? {} : { enterprise_id: identity.enterprise, enterprise_name: identity.name }),
   channel_id: c.channel.id,
   channel_name: c.channel.name,
   user_id: u.id,
@@ -27,7 +31,7 @@ export const slashCommand = (u: PageUser, c: Command): Rec => ({
   command: c.command,
   text: c.text,
   api_app_id: APP,
-  is_enterprise_install: 'false',
+  is_enterprise_install: String(byOrg),
   response_url: c.responseUrl,
   trigger_id: c.triggerId,
 });
@@ -35,26 +39,34 @@ export const slashCommand = (u: PageUser, c: Command): Rec => ({
 /** An event in its Events API envelope. */
 export const eventCallback = (workspace: Workspace, event: Rec): Rec => ({
   type: 'event_callback',
-  team_id: TEAM,
+  team_id: workspace.identity.team,
   api_app_id: APP,
   event_id: workspace.id('Ev'),
   event_time: Math.floor(workspace.clock.now() / 1000),
-  authorizations: [{ team_id: TEAM, user_id: bot.id, is_bot: true, enterprise_id: null, is_enterprise_install: false }],
+  authorizations: [
+    {
+      team_id: workspace.identity.team,
+      user_id: bot.id,
+      is_bot: true,
+      enterprise_id: workspace.identity.enterprise ?? null,
+      is_enterprise_install: workspace.byOrg,
+    },
+  ],
   event,
 });
 
 export type Shortcut = { callbackId: string; triggerId: string; actionTs: string };
 /** A shortcut from anywhere. */
-export const globalShortcut = (u: PageUser, s: Shortcut): Rec => ({
+export const globalShortcut = (workspace: Workspace, u: PageUser, s: Shortcut): Rec => ({
   type: 'shortcut',
-  ...common(u),
+  ...common(workspace, u),
   callback_id: s.callbackId,
   trigger_id: s.triggerId,
   action_ts: s.actionTs,
 });
 /** A shortcut from the menu of a message; `where` says which. */
-export const messageShortcut = (u: PageUser, s: Shortcut, where: Rec): Rec => ({
-  ...globalShortcut(u, s),
+export const messageShortcut = (workspace: Workspace, u: PageUser, s: Shortcut, where: Rec): Rec => ({
+  ...globalShortcut(workspace, u, s),
   type: 'message_action',
   channel: where['channel'],
   message: where['message'],

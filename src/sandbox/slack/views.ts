@@ -1,7 +1,7 @@
 /** Modals and App Homes. Invariant: a person has at most three modals, and a view changes its hash whenever it changes. */
 import { rec, str } from './values.ts';
 import type { Rec } from './values.ts';
-import { APP, ApiError, BOT, TEAM } from './workspace.ts';
+import { APP, ApiError, BOT } from './workspace.ts';
 import type { View, Workspace } from './workspace.ts';
 
 /** How long a trigger can open a modal, in real ms. */
@@ -33,8 +33,8 @@ export function createViews(workspace: Workspace) {
       id: previous?.id ?? id('V'),
       hash: `${workspace.ts()}.h`,
       user: userId,
-      team_id: TEAM,
-      app_installed_team_id: TEAM,
+      team_id: workspace.identity.team,
+      app_installed_team_id: workspace.identity.team,
       app_id: APP,
       bot_id: BOT,
       state: { values: {} },

@@ -20,7 +20,8 @@ export type WebApiParts = {
   methods: Methods;
   responses: Responses;
   files: Files;
-  botToken: string;
+  /** Whether this token is one of the app's in this workspace. */
+  accepts: (token: string) => boolean;
   appToken: string;
   rateLimits: boolean;
 };
@@ -33,6 +34,8 @@ const sameChannel =
   (v: unknown) =>
   ({ id, user }: { id: string; user: string }): boolean =>
     id === v || (user !== '' && user === v);
+/** The token of a request, when it is in its header. */
+export const bearerOf = (req: Request): string => req.headers.authorization?.replace(/^Bearer /i, '') ?? '';
 /** Runs; what is thrown as ApiError is answered with `status`. */
 const answering = async (res: Response, status: (code: string) => number, run: () => Promise<void>): Promise<void> => {
   try {
@@ -44,7 +47,7 @@ const answering = async (res: Response, status: (code: string) => number, run: (
 };
 
 /** The HTTP side: `/api/METHOD`, `/response/KEY`, `/upload/KEY` and `/files/KEY`. */
-export function createWebApi({ workspace, methods, responses, files, botToken, appToken, rateLimits }: WebApiParts) {
+export function createWebApi({ workspace, methods, responses, files, accepts, appToken, rateLimits }: WebApiParts) {
   const calls: SlackCall[] = [];
   const scopes = workspace.declared?.scopes ?? ALL_SCOPES;
   const forced = new Map<string, { left: number; answer: Forced }>();
@@ -68,7 +71,7 @@ export function createWebApi({ workspace, methods, responses, files, botToken, a
     }),
   );
   app.get('/files/:key', (req, res) => {
-    const data = req.headers.authorization === `Bearer ${botToken}` ? files.read(req.params.key) : undefined;
+    const data = accepts(bearerOf(req)) ? files.read(req.params.key) : undefined;
     if (data === undefined) res.status(404).json({ ok: false, error: 'file_not_found' });
     else res.type('application/octet-stream').send(data);
   });
@@ -93,7 +96,7 @@ export function createWebApi({ workspace, methods, responses, files, botToken, a
         }
         const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
         if (!run) throw new ApiError('unknown_method');
-        if (method !== 'api.test' && token !== (method === 'apps.connections.open' ? appToken : botToken))
+        if (method !== 'api.test' && !(method === 'apps.connections.open' ? token === appToken : accepts(str(token))))
           throw new ApiError(token === undefined ? 'not_authed' : 'invalid_auth');
         const needed = neededScope(method, workspace.channels.find(sameChannel(given['channel'])));
         if (needed !== undefined && !scopes.includes(needed))

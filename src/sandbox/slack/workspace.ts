@@ -51,9 +51,18 @@ const said = (problems: readonly BlockProblem[], place = ''): Rec => {
 
 export type Workspace = ReturnType<typeof createWorkspace>;
 
+/** Which workspace it is; `org` when its organisation has the app, for all of its workspaces. */
+export type Identity = { readonly team: string; readonly name: string; readonly enterprise?: string };
+export const HOME: Identity = { team: TEAM, name: 'Sandbox' };
+
 /** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo.
  * Without `declared` every slash command is the app's. */
-export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[], declared?: Declared) {
+export function createWorkspace(
+  clock: SandboxClock,
+  some?: readonly PageUser[],
+  declared?: Declared,
+  identity: Identity = HOME,
+) {
   const users = [...(some ?? people), bot];
   const channels: Channel[] = [
     { id: 'C0BURST0001', name: 'burst', kind: 'channel', user: '' },
@@ -73,6 +82,9 @@ export function createWorkspace(clock: SandboxClock, some?: readonly PageUser[],
   return {
     clock,
     declared,
+    identity,
+    /** The app came here with its organisation. */
+    byOrg: false,
     users,
     channels,
     messages,

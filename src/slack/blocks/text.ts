@@ -137,7 +137,9 @@ export function actor(by: Actor): string {
   }
 }
 /** A mention when it looks like a user id, otherwise the text itself, escaped. */
-export const mention = (userId: string): string => (/^[UW][A-Z0-9]+$/.test(userId) ? `<@${userId}>` : foreign(userId));
+export const mention = (userId: string): string => (isPerson(userId) ? `<@${userId}>` : foreign(userId));
+/** A Slack user id, with or without its workspace. */
+export const isPerson = (id: string): boolean => /^([TE][A-Z0-9]+\/)?[UW][A-Z0-9]+$/.test(id);
 
 /** `a, b and 3 more`, each as code. */
 export function names(list: readonly string[], most = 6): string {

@@ -21,6 +21,7 @@ import {
   section,
   sizeOf,
   utc,
+  isPerson,
 } from './text.ts';
 import { menuValue } from './menu.ts';
 import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
@@ -81,7 +82,7 @@ function timeCell(worker: WorkerView, nowMs: number): RichTextBlock | { type: 'r
   });
 }
 function ownerCell(owner: string | undefined): RichTextBlock | { type: 'raw_text'; text: string } {
-  return owner !== undefined && /^[UW][A-Z0-9]+$/.test(owner)
+  return owner !== undefined && isPerson(owner)
     ? cell({ type: 'rich_text_section', elements: [{ type: 'user', user_id: owner }] })
     : raw(owner ?? '–');
 }

@@ -62,6 +62,57 @@ const optional = ({ env, files, base }: Partial<Pick<Case, 'env' | 'files' | 'ba
 });
 const proxmox = (config: Config) => config.mcpServers.proxmox;
 const NONE = Symbol('refused');
+/** All that installing to workspaces needs, but for the keys that are left out. */
+const oauthBut = (...left: readonly string[]): string =>
+  Object.entries({
+    client_id: '"1.2"',
+    client_secret: 'cs',
+    state_secret: 'ss',
+    encryption_key: 'ab'.repeat(32),
+    url: 'https://burst.test',
+  })
+    .filter(([name]) => !left.includes(name))
+    .map(([name, value]) => `    ${name}: ${value}\n`)
+    .join('');
+const oauthKey = (
+  name: string,
+  value: string,
+  read: Case['read'],
+  before: unknown,
+  expected: unknown,
+  files: Record<string, string> = {},
+): [string, Case] => [
+  `slack.oauth.${name}`,
+  {
+    // goes on where the base ends
+    yaml: `    ${name}: ${value}\n`,
+    base: `slack:\n  oauth:\n${oauthBut(name, name.replace('_file', ''))}`,
+    read,
+    before,
+    expected,
+    files,
+  },
+];
+const held = { '/s': 'held\n', '/k': `${'cd'.repeat(32)}\n${'ab'.repeat(32)}\n` };
+const OAUTH_KEYS = [
+  oauthKey('client_id', '"3.4"', (c) => c.slack.oauth?.clientId, NONE, '3.4'),
+  oauthKey('client_secret', 'other', (c) => c.slack.oauth?.clientSecret, NONE, 'other'),
+  oauthKey('client_secret_file', '/s', (c) => c.slack.oauth?.clientSecret, NONE, 'held', held),
+  oauthKey('state_secret', 'other', (c) => c.slack.oauth?.stateSecret, NONE, 'other'),
+  oauthKey('state_secret_file', '/s', (c) => c.slack.oauth?.stateSecret, NONE, 'held', held),
+  oauthKey('encryption_key', 'cd'.repeat(32), (c) => c.slack.oauth?.encryptionKeys, NONE, [Buffer.alloc(32, 0xcd)]),
+  oauthKey(
+    'encryption_key_file',
+    '/k',
+    (c) => c.slack.oauth?.encryptionKeys,
+    NONE,
+    [Buffer.alloc(32, 0xcd), Buffer.alloc(32, 0xab)],
+    held,
+  ),
+  oauthKey('url', 'https://other.test/', (c) => c.slack.oauth?.url, NONE, 'https://other.test'),
+  oauthKey('port', '8081', (c) => c.slack.oauth?.port, 3001, 8081),
+  oauthKey('teams', '[T0123, E0123]', (c) => c.slack.oauth?.teams, [], ['T0123', 'E0123']),
+];
 const TOKENS = '\n  tokens: [{name: a, token_env: A_TOKEN}]';
 const ALL_PRICES = '{small: 0.0125, medium: 0.1, large: 0.2, xlarge: 1}';
 const PRICES = `  prices: ${ALL_PRICES}\n`;
@@ -318,6 +369,17 @@ const CASES: readonly [string, Case][] = [
     key(`slack.roles.${role}.users`, '[U0123]', (c) => accessPolicy(c).roles[role].users, [], ['U0123']),
     key(`slack.roles.${role}.groups`, '[ops]', (c) => accessPolicy(c).roles[role].groups, [], ['ops']),
   ]),
+  [
+    'slack.team',
+    {
+      base: 'slack:\n  roles: {admin: {users: [T0HOME/U01]}}\n',
+      yaml: '  team: T0HOME\n',
+      read: (c) => accessPolicy(c).roles.admin.users,
+      before: ['T0HOME/U01'],
+      expected: ['U01'],
+    },
+  ],
+  ...OAUTH_KEYS,
   key('slack.api_url', 'http://127.0.0.1:1/api/', (c) => c.slack.apiUrl, undefined, 'http://127.0.0.1:1/api/'),
   key('cost.currency', 'EUR', (c) => costPolicy(c)?.budgets[0]?.limit.currency ?? c.cost.currency, 'USD', 'EUR', {
     yaml: `${PRICES}  budgets: [{name: a, monthly: 1}]\n`,

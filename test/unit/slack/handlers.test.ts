@@ -344,7 +344,7 @@ test('a stop waits for the socket to close and for work in flight', async () => 
 });
 
 test('a refused token fails the start, and says so', async () => {
-  const error = await harness({ mode: { kind: 'socket', appToken: 'xapp-wrong', botToken: 'xoxb-wrong' } }).then(
+  const error = await harness({ mode: { kind: 'socket', appToken: 'xapp-wrong' }, botToken: 'xoxb-wrong' }).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -353,7 +353,7 @@ test('a refused token fails the start, and says so', async () => {
 
 test('over HTTP, signed requests are served', async () => {
   const port = await freePort();
-  const mode = { kind: 'http', botToken: 'xoxb-sandbox', signingSecret: 'sandbox-signing-secret', port } as const;
+  const mode = { kind: 'http', signingSecret: 'sandbox-signing-secret', port } as const;
   const h = await harness({ mode }, `http://127.0.0.1:${port}/slack/events`);
   await h.command(olga, '/burst provision 1 small');
   await h.message(olga, /on its way/);

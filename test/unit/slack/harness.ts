@@ -69,7 +69,8 @@ export async function harness(more: Partial<SlackAppOptions> = {}, requestUrl?: 
     void logged.push(`${text} ${JSON.stringify(fields)}`);
   const make = (): Chat =>
     createSlackApp({
-      mode: { kind: 'socket', appToken: slack.appToken, botToken: slack.botToken },
+      mode: { kind: 'socket', appToken: slack.appToken },
+      botToken: slack.botToken,
       apiUrl: slack.apiUrl,
       operations,
       store,

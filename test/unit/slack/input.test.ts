@@ -72,7 +72,7 @@ const forged: readonly (readonly [string, unknown])[] = [
 test('malformed payloads are acknowledged or refused, and do nothing', async () => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/slack/events`;
-  const mode = { kind: 'http', botToken: 'xoxb-sandbox', signingSecret: 'sandbox-signing-secret', port } as const;
+  const mode = { kind: 'http', signingSecret: 'sandbox-signing-secret', port } as const;
   const h = await harness({ mode }, url);
   for (const [name, payload] of forged) {
     const team = { team: { id: 'T0BURST0001' }, token: 'x', api_app_id: 'A0BURST0001' };

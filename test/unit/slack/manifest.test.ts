@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { BOT_SCOPES } from '../../../src/slack/workspaces/index.ts';
 import { commands } from '../../../src/slack/commands/registry.ts';
 
 const root = new URL('../../../', import.meta.url);
@@ -52,6 +53,10 @@ test('every scope is needed by a method that is called, and none is missing', ()
   expect(called).toEqual(Object.keys(scopesOf).sort());
   const needed = new Set(['commands', ...called.flatMap((method) => scopesOf[method] ?? [])]);
   expect([...manifest.oauth_config.scopes.bot].sort()).toEqual([...needed].sort());
+});
+
+test('what an installation by OAuth asks for is what the manifest lists', () => {
+  expect([...BOT_SCOPES].sort()).toEqual([...manifest.oauth_config.scopes.bot].sort());
 });
 
 test('what is listened to is subscribed to, and the other way round', () => {

@@ -14,7 +14,7 @@ const view = { id: 'V0', type: 'modal', callback_id: 'else', private_metadata: '
 async function overHttp(): Promise<{ h: Harness; url: string }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/slack/events`;
-  const mode = { kind: 'http', botToken: 'xoxb-sandbox', signingSecret: SECRET, port } as const;
+  const mode = { kind: 'http', signingSecret: SECRET, port } as const;
   return { h: await harness({ mode }, url), url };
 }
 type Sent = { readonly status: number; readonly text: string };
