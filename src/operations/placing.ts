@@ -63,10 +63,10 @@ function noRoom(
   { size, memoryMiB }: Demand,
 ): BurstError {
   const what = count === 1 ? `a ${size} worker` : `${count} ${size} workers`;
-  const some = placing.fit > 0 ? ` (only for ${placing.fit})` : '';
+  const some = placing.fit > 0 ? `, only for ${placing.fit}; beside ${placing.fit === 1 ? 'that' : 'those'} ` : ': ';
   return new BurstError(
     'limit_reached',
-    `The VM server has no room for ${what} of ${Math.round(memoryMiB / 102.4) / 10} GiB${some}: ${refusedInWords(placing.refused)}.`,
+    `The VM server has no room for ${what} of ${Math.round(memoryMiB / 102.4) / 10} GiB${some}${refusedInWords(placing.refused)}.`,
     { left: 'Nothing was created.', hint: 'Ask for fewer or smaller ones, or make room on a host.' },
   );
 }

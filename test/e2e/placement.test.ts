@@ -19,7 +19,7 @@ it('workers go to the host with the most memory left; one that is offline gets n
   await world.fault('host_offline', true);
   const before = (await world.state()).vms.length;
   const refused = shown(await olga.asks('/burst provision 3 xlarge 1h'));
-  expect(refused).toContain('no room for 3 xlarge workers of 32 GiB (only for 1)');
+  expect(refused).toContain('no room for 3 xlarge workers of 32 GiB, only for 1; beside that');
   expect(refused).toMatch(/pve2 is offline/);
   expect(refused).toMatch(/pve3 has [\d.]+ GiB of memory free \(2 GiB are kept free\), 32 GiB are needed/);
   expect((await world.state()).vms).toHaveLength(before);

@@ -62,7 +62,7 @@ describe('placement', () => {
     await expect(provision(h, 4)).rejects.toMatchObject({
       code: 'limit_reached',
       message:
-        'The VM server has no room for 4 small workers of 4 GiB (only for 3): pve1 has 2 GiB of memory free, 4 GiB are needed; pve2 has 2 GiB of memory free, 4 GiB are needed; pve3 is offline.',
+        'The VM server has no room for 4 small workers of 4 GiB, only for 3; beside those pve1 has 2 GiB of memory free, 4 GiB are needed; pve2 has 2 GiB of memory free, 4 GiB are needed; pve3 is offline.',
       left: 'Nothing was created.',
     });
     expect(await h.real.listWorkers({})).toEqual([]);
