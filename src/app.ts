@@ -8,7 +8,7 @@ import { createChanges, startAssistants } from './assistants.ts';
 import { createHider, createMetrics, startMonitoring } from './observability/index.ts';
 import type { Check, Logger } from './observability/index.ts';
 import { createPeople, makeApprovals } from './approvals.ts';
-import { makeCosts, makeRoleOf } from './costs.ts';
+import { gaugeCosts, makeCosts, makeRoleOf } from './costs.ts';
 import { createMember } from './member.ts';
 import type { Member } from './member.ts';
 import type { Store } from './ports/store.ts';
@@ -69,6 +69,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     closers.push(() => approvals.stop());
     bot.resume();
     costs?.start();
+    if (costs !== undefined)
+      gaugeCosts(
+        metrics,
+        costs,
+        members.map(({ name }) => name),
+        clock,
+      );
     closers.push(async () => costs?.stop());
     await tellOrphaned(members, store, log);
     let mcpUrl: string | undefined;

@@ -4,6 +4,16 @@ import { z } from 'zod';
 const time = z.string().describe('RFC 3339, UTC');
 const resources = z.object({ cpu_millicores: z.number(), memory_mib: z.number(), pods: z.number() });
 
+/** Amounts are decimals as text: numbers would not hold them exactly. */
+const cost = z
+  .object({
+    currency: z.string(),
+    per_hour: z.string(),
+    so_far: z.string(),
+    at_deadline: z.string().describe('in all, when it lives to its deadline'),
+  })
+  .describe('where prices are known');
+
 export const workerSchema = z.object({
   name: z.string(),
   cluster: z.string(),
@@ -51,6 +61,7 @@ export const detailsSchema = workerSchema.extend({
   pods: z.array(z.object({ namespace: z.string(), name: z.string(), phase: z.string(), owner: z.string() })),
   pods_total: z.int(),
   vm: z.object({ id: z.string(), host: z.string().optional(), state: z.string() }).optional(),
+  cost: cost.optional(),
   kubelet_version: z.string(),
   os_image: z.string(),
   history: z.array(z.object({ at: time, actor: z.string(), text: z.string() })),
@@ -78,6 +89,7 @@ export const operationSchema = z.object({
   reason: z.string(),
   created_at: time,
   ended_at: time.optional(),
+  cost: cost.optional().describe('of the workers that a provision makes, together'),
   workers: z.array(
     z.object({
       name: z.string(),

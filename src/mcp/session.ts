@@ -8,7 +8,9 @@ import { assistantDecision, mayUseCluster } from '../domain/assistant.ts';
 import type { AssistantRequest } from '../domain/assistant.ts';
 import { AwaitsApproval } from '../domain/approval.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
-import type { Actor } from '../domain/operation.ts';
+import { workerCost } from '../domain/cost.ts';
+import type { WorkerCost } from '../domain/money.ts';
+import type { Actor, Run } from '../domain/operation.ts';
 import type { Accepted, Operations, Request } from '../operations/index.ts';
 import type { OutcomeOut } from './schemas.ts';
 import type { Asked, ServerDeps, Token, Wanted } from './types.ts';
@@ -135,9 +137,19 @@ export function createSession(deps: ServerDeps, token: Token) {
     return operation !== undefined && isOwn(operation.requester);
   };
 
+  /** What the workers of a provision cost, as far as it is known. */
+  async function costsOf(runs: readonly Run[]): Promise<readonly WorkerCost[]> {
+    const nowMs = clock.now();
+    const records = await Promise.all(runs.map(({ cluster, workerName }) => store.getWorker(cluster, workerName)));
+    return records.flatMap((record, at) => {
+      if (record === undefined || record.state === 'failed') return [];
+      return workerCost({ ...record, untilMs: runs[at]?.data.deadlineMs ?? record.plannedUntilMs }, nowMs) ?? [];
+    });
+  }
+
   async function describe(id: string): Promise<Outcome> {
     const { operation, runs } = await (await placeOf(id)).operations.operation(id);
-    const out = operationOut(operation, runs);
+    const out = operationOut(operation, runs, operation.kind === 'provision' ? await costsOf(runs) : []);
     const status = operation.state === 'running' ? 'accepted' : 'ended';
     return { structured: { status, duplicate: false, operation: out }, text: operationText(out) };
   }

@@ -1,4 +1,6 @@
 /** Workers, operations and previews as structured content and as prose. Invariant: others' text passes `clean` or `quoted`. */
+import { decimalOf, digitsOf, moneyOf } from '../domain/money.ts';
+import type { Money, WorkerCost } from '../domain/money.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
 import type { Actor, Operation, Run } from '../domain/operation.ts';
 import type { Resources, WorkerDetails, WorkerView } from '../domain/worker.ts';
@@ -125,6 +127,7 @@ export function detailsOut(details: WorkerDetails): DetailsOut {
             state: clean(vm.state),
           },
         }),
+    ...optional('cost', costOut(details.cost === undefined ? [] : [details.cost])),
     kubelet_version: clean(node.kubeletVersion),
     os_image: clean(node.osImage),
     history: details.history.map((row) => ({
@@ -139,6 +142,7 @@ export function detailsText(details: DetailsOut): string {
   const lines = [
     `Worker ${quoted(details.name)} (${details.type}) in ${details.cluster}: ${details.status}`,
     details.ttl_expires === undefined ? 'No deadline' : `Deadline ${details.ttl_expires}`,
+    ...(details.cost === undefined ? [] : [costText(details.cost)]),
     `VM: ${details.vm === undefined ? 'not known' : `${details.vm.id}, ${details.vm.state}`}`,
     `Pods: ${details.pods_total}`,
     ...details.conditions.map((item) => `- ${quoted(item.type)} ${item.status}: ${quoted(item.message, 120)}`),
@@ -183,7 +187,29 @@ export function previewText(preview: PreviewOut): string {
   ].join('\n');
 }
 
-export function operationOut(operation: Operation, runs: readonly Run[]): OperationOut {
+type CostOut = NonNullable<OperationOut['cost']>;
+/** What workers cost together; nothing where no price is known, or they have several currencies. */
+export function costOut(costs: readonly WorkerCost[]): CostOut | undefined {
+  const [first] = costs;
+  const { currency } = first?.price ?? { currency: '' };
+  if (first === undefined || costs.some(({ price }) => price.currency !== currency)) return undefined;
+  const sum = (of: (worker: WorkerCost) => Money): string =>
+    decimalOf({ exact: costs.reduce((all, worker) => all + of(worker).exact, 0n) }, Math.max(4, digitsOf(currency)));
+  return {
+    currency,
+    per_hour: sum(({ price }) => moneyOf(currency, price.micros)),
+    so_far: sum(({ spent }) => spent),
+    at_deadline: sum(({ planned }) => planned),
+  };
+}
+const costText = ({ currency, per_hour: hour, so_far: soFar, at_deadline: end }: CostOut): string =>
+  `Cost in ${currency}: ${hour} an hour, ${soFar} so far, ${end} at the deadline`;
+
+export function operationOut(
+  operation: Operation,
+  runs: readonly Run[],
+  costs: readonly WorkerCost[] = [],
+): OperationOut {
   return {
     id: operation.id,
     cluster: operation.cluster,
@@ -192,6 +218,7 @@ export function operationOut(operation: Operation, runs: readonly Run[]): Operat
     requested_by: actorName(operation.requester),
     reason: clean(operation.reason, 500),
     created_at: time(operation.createdAtMs),
+    ...optional('cost', costOut(costs)),
     ...optional('ended_at', operation.endedAtMs === undefined ? undefined : time(operation.endedAtMs)),
     workers: runs.map((run) => ({
       name: run.workerName,
@@ -218,6 +245,7 @@ export function operationOut(operation: Operation, runs: readonly Run[]): Operat
 export function operationText(operation: OperationOut): string {
   return [
     `Operation ${operation.id} (${operation.kind} in ${operation.cluster}): ${operation.state}`,
+    ...(operation.cost === undefined ? [] : [costText(operation.cost)]),
     ...operation.workers.map(
       (worker) =>
         `- ${quoted(worker.name)} ${worker.state}: ${quoted(worker.progress)}` +

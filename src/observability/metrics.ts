@@ -35,6 +35,10 @@ export type Metrics = {
   readonly setVmServerAway: (cluster: string, awayMs: number) => void;
   /** Runs that are not ended, and notices not yet delivered. */
   readonly setBacklog: (cluster: string, counts: { readonly liveRuns: number; readonly outbox: number }) => void;
+  /** What the burst workers of a cluster cost an hour now, in units of the currency. */
+  readonly setCostPerHour: (cluster: string, currency: string, amount: number) => void;
+  /** How much of a budget is committed this month; 1 is all of it. */
+  readonly setBudget: (budget: string, ratio: number) => void;
   /** Called before each scrape, to set gauges; a failure leaves them as they were. */
   readonly onScrape: (update: () => void | Promise<void>) => void;
   /** The text exposition format. */
@@ -108,6 +112,18 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     labelNames: ['cluster'],
     registers,
   });
+  const perHour = new Gauge({
+    name: 'burst_cost_per_hour',
+    help: 'What the burst workers that are there cost an hour, in units of the currency.',
+    labelNames: ['cluster', 'currency'],
+    registers,
+  });
+  const budgets = new Gauge({
+    name: 'burst_budget_committed_ratio',
+    help: 'How much of a monthly budget is spent or runs until its deadline; 1 is all of it.',
+    labelNames: ['budget'],
+    registers,
+  });
   const updates: (() => void | Promise<void>)[] = [];
   return {
     operationStarted: (labels) => started.inc(labels),
@@ -126,6 +142,8 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       runs.set({ cluster }, counts.liveRuns);
       outbox.set({ cluster }, counts.outbox);
     },
+    setCostPerHour: (cluster, currency, amount) => perHour.set({ cluster, currency }, amount),
+    setBudget: (budget, ratio) => budgets.set({ budget }, ratio),
     onScrape: (update) => {
       updates.push(update);
     },

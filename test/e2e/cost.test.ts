@@ -1,6 +1,7 @@
 /** What workers cost, as people ask for it, and budgets that hold. */
 import { describe, expect, it } from 'vitest';
 import type { PageFile, PageMessage } from '../../src/sandbox/contract.ts';
+import { ENV, MCP, assistant, call, outcomeOf } from './support/assistant.ts';
 import { buttons, shown } from './support/person.ts';
 import type { Person } from './support/person.ts';
 import { HOUR_MS, provisioned, runApp, startAll, startWorld } from './support/world.ts';
@@ -8,10 +9,13 @@ import type { Tree, World } from './support/world.ts';
 
 const PRICES = { small: 0.5, medium: 1, large: 2, xlarge: 4 };
 /** At a time of the month from which a few days stay within it. */
-async function start(cost: Tree = {}, more: Tree = {}): Promise<World> {
-  const world = await startWorld({ config: { cost: { prices: PRICES, ...cost }, ...more } });
+function midMonth(world: World): void {
   const now = new Date(world.sandbox.clock.now());
   if (now.getUTCDate() > 24) world.skip(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 9, 12) - now.getTime());
+}
+async function start(cost: Tree = {}, more: Tree = {}): Promise<World> {
+  const world = await startWorld({ config: { cost: { prices: PRICES, ...cost }, ...more } });
+  midMonth(world);
   await runApp(world);
   return world;
 }
@@ -166,6 +170,49 @@ describe('a budget', () => {
     await olga.ends(/asked to provision 1 medium/);
     expect(await world.burst()).toHaveLength(3);
     expect((await ada.messages()).filter(({ text }) => /of the budget `team`/.test(text))).toHaveLength(1);
+  });
+});
+
+describe('assistants', () => {
+  it('see what it costs, and keep to the budgets that people have', async () => {
+    const config = {
+      ...MCP,
+      cost: {
+        prices: PRICES,
+        budgets: [
+          { name: 'all', monthly: 20, beyond: 'approval' },
+          { name: 'most', monthly: 60 },
+        ],
+      },
+    };
+    const world = await startWorld({ config, env: ENV });
+    midMonth(world);
+    const app = await runApp(world);
+    const client = await assistant(app.mcpUrl ?? '', 'alone', world.finished);
+    const accepted = outcomeOf(await call(client, 'provision_workers', { count: 1, ttl: 24, size: 'small' }));
+    const cost = { currency: 'USD', per_hour: '0.5000', so_far: '0.0000' };
+    expect(accepted).toMatchObject({ status: 'accepted', operation: { cost } });
+    const { cost: told } = accepted.operation as { cost?: { at_deadline: string } };
+    expect(Number(told?.at_deadline)).toBeCloseTo(12, 1);
+    const [name = ''] = await world.until('the worker', async () => {
+      const names = await world.burst();
+      return names.length > 0 ? names : undefined;
+    });
+    world.skip(2 * HOUR_MS);
+    const details = (await call(client, 'get_worker_details', { worker_id: name })).content as {
+      cost?: { so_far: string };
+    };
+    expect(details.cost?.so_far).toMatch(/^1\.0\d\d\d$/);
+
+    const waits = outcomeOf(await call(client, 'provision_workers', { count: 1, ttl: 24, size: 'medium' }));
+    expect(waits).toMatchObject({
+      status: 'awaiting_approval',
+      approval: { why: expect.stringMatching(/beyond the budget all .*\$24\.00 more/) as string },
+    });
+    const refused = await call(client, 'provision_workers', { count: 1, ttl: 60, size: 'medium' });
+    expect(refused).toMatchObject({ isError: true, text: expect.stringMatching(/beyond the budget most/) as string });
+    const longer = outcomeOf(await call(client, 'extend_worker', { worker_id: name, hours: 30 }));
+    expect(longer.status).toBe('awaiting_approval');
   });
 });
 

@@ -97,6 +97,8 @@ describe('monitoring', () => {
     metrics.onScrape(() => Promise.reject(new Error('a gauge that cannot be read')));
     metrics.setBurstWorkers('main', { ready: 2 });
     metrics.setBacklog('main', { liveRuns: 3, outbox: 1 });
+    metrics.setCostPerHour('main', 'EUR', 1.25);
+    metrics.setBudget('team', 0.8);
     const { status, type, text } = await get('/metrics');
     expect(status).toBe(200);
     expect(type).toContain('text/plain');
@@ -112,6 +114,8 @@ describe('monitoring', () => {
       'burst_vm_server_away_seconds{cluster="main"} 4',
       'burst_live_runs{cluster="main"} 3',
       'burst_outbox_waiting{cluster="main"} 1',
+      'burst_cost_per_hour{cluster="main",currency="EUR"} 1.25',
+      'burst_budget_committed_ratio{budget="team"} 0.8',
     ])
       expect(text).toContain(`${line}\n`);
   });

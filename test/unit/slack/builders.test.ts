@@ -1,9 +1,11 @@
 /** Whatever the facts are, what is built from them is what Slack takes, and foreign text stays text. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { costReport } from '../../../src/domain/cost.ts';
 import { BurstError } from '../../../src/domain/errors.ts';
 import type { Operation, OperationParams, Run } from '../../../src/domain/operation.ts';
 import { validateBlocks } from '../../../src/sandbox/slack/blocks.ts';
+import { costMessage } from '../../../src/slack/blocks/cost.ts';
 import { detailsMessage } from '../../../src/slack/blocks/details.ts';
 import { apology, errorMessage } from '../../../src/slack/blocks/errors.ts';
 import { forceView } from '../../../src/slack/blocks/force.ts';
@@ -16,7 +18,7 @@ import type { OperationFacts } from '../../../src/slack/blocks/thread.ts';
 import type { Message } from '../../../src/slack/blocks/text.ts';
 import { destroyView, drainView, extendView, messageView } from '../../../src/slack/blocks/views.ts';
 import { listMessage } from '../../../src/slack/blocks/workers.ts';
-import { T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
+import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
 const runs = { numRuns: 60 };
 /** Text as nobody should send it, some of it very long. */
@@ -234,6 +236,67 @@ test('operations, their threads and lists', () => {
       goodMessage(operationsMessage(items)),
     ),
     { numRuns: 20 },
+  );
+});
+
+test('costs', () => {
+  const by = fc.constantFrom('user' as const, 'size' as const, 'cluster' as const, 'channel' as const);
+  const spans = fc.array(
+    fc.record({
+      owner: text,
+      name: maybe(text),
+      size: text,
+      channel: maybe(text),
+      hours: fc.nat(2000),
+      micros: fc.nat(1e12),
+    }),
+    { maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(spans, by, text, fc.boolean(), (all, group, words, several) => {
+      const life = all.map(({ owner, name, size, channel, hours, micros }, index) => ({
+        cluster: size,
+        worker: `w${index}`,
+        size,
+        owner: { kind: 'slack' as const, userId: owner, ...(name === undefined ? {} : { userName: name }) },
+        channelId: channel,
+        role: undefined,
+        cpus: 4,
+        price: { currency: index % 2 === 0 ? 'USD' : 'EUR', micros },
+        requestedAtMs: T,
+        vmFromMs: T - hours * HOUR,
+        vmToMs: undefined,
+        over: false,
+        untilMs: T + HOUR,
+      }));
+      const limit = { currency: 'USD', exact: 10n ** 20n };
+      const budget = {
+        name: 'a',
+        limit,
+        beyond: 'refuse',
+        warnPercent: 80,
+        roles: [],
+        channels: [],
+        clusters: [],
+      } as const;
+      const month = { name: '2027-01', fromMs: T - HOUR, toMs: T + HOUR };
+      const message = costMessage({
+        words,
+        about: 'this month',
+        only: [],
+        by: group,
+        report: costReport(life, { fromMs: T - 1000 * HOUR, toMs: T }, T, group),
+        currency: 'USD',
+        month: { spent: [limit], forecast: limit },
+        budgets: Array.from({ length: 12 }, () => ({ budget, month, spent: limit, committed: limit })),
+        inChannel: true,
+        hasPicture: true,
+        note: 'note',
+        allClusters: several,
+      });
+      goodMessage(message);
+    }),
+    runs,
   );
 });
 
