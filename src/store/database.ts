@@ -75,6 +75,19 @@ export async function openDatabase(path: string, steps: readonly Migration[] = m
   return wrap(connection, path);
 }
 
+/**
+ * A second connection to a database that is open already, whose commits do not wait for the disk: what it writes survives
+ * the end of the process, and the end of the machine from the next commit of the first one on. In memory there is only one.
+ */
+export function besides(database: Database, path: string): Database {
+  if (path === ':memory:') return database;
+  const connection = connect(path);
+  connection.pragma('synchronous = NORMAL');
+  connection.pragma('foreign_keys = ON');
+  connection.pragma('trusted_schema = OFF');
+  return wrap(connection, path);
+}
+
 function connect(path: string): Sqlite.Database {
   try {
     makeFolder(path);

@@ -10,7 +10,7 @@ import type { Run } from '../domain/operation.ts';
 import * as approvals from './approvals.ts';
 import * as audit from './audit.ts';
 import * as costs from './costs.ts';
-import { build, openDatabase } from './database.ts';
+import { besides, build, openDatabase } from './database.ts';
 import type { Database, Writer } from './database.ts';
 import * as installations from './installations.ts';
 import * as health from './health.ts';
@@ -45,7 +45,12 @@ export async function openStore(options: {
   const database = await openDatabase(options.path);
   try {
     const installationId = await database.write((writer) => firstStart(writer, options.ids));
-    const store = makeStore(telling(database, options.audited), options.clock, installationId);
+    const store = makeStore(
+      telling(database, options.audited),
+      besides(database, options.path),
+      options.clock,
+      installationId,
+    );
     return options.hide === undefined ? store : hiding(store, options.hide);
   } catch (error) {
     database.close();
@@ -104,10 +109,11 @@ async function rolledBack(database: Database, work: (writer: Writer) => void): P
   }
 }
 
-function makeStore(database: Database, clock: Clock, installationId: string): WholeStore {
+function makeStore(database: Database, quick: Database, clock: Clock, installationId: string): WholeStore {
   const { read, write } = database;
   return {
     async close() {
+      if (quick !== database) quick.close();
       database.close();
     },
     async probe() {
@@ -217,7 +223,7 @@ function makeStore(database: Database, clock: Clock, installationId: string): Wh
     endApproval: (...change) => write((writer) => approvals.endApproval(writer, change)),
     remindApproval: (id, notice) => write((writer) => approvals.remindApproval(writer, id, notice, clock.now())),
 
-    recordRequests: (batch) => write((writer) => inbox.recordRequests(writer, batch)),
+    recordRequests: (batch) => quick.write((writer) => inbox.recordRequests(writer, batch)),
     renewRequests: (owner, untilMs) => write((writer) => inbox.renewRequests(writer, owner, untilMs)),
     claimRequests: async (claim) =>
       read((reader) => inbox.hasLeft(reader, claim.owner, claim.nowMs))
