@@ -47,15 +47,17 @@ function inheritable(file: Tree, own: Tree): Tree {
     ...(kubernetes['in_cluster'] === true ? ['context', 'kubeconfig'] : []),
   ];
   const notServer = [
-    ...('endpoint' in server ? ['command', 'args', 'env', 'cwd'] : []),
-    ...('command' in server ? ['endpoint', 'headers', 'bearer_token', 'bearer_token_file', 'args', 'env', 'cwd'] : []),
+    ...('endpoint' in server ? ['command', 'args', 'env', 'env_from', 'env_files', 'cwd'] : []),
+    ...('command' in server
+      ? ['endpoint', 'headers', 'bearer_token', 'bearer_token_file', 'args', 'env', 'env_from', 'env_files', 'cwd']
+      : []),
     ...('bearer_token' in server ? ['bearer_token_file'] : []),
     ...('profile' in server ? ['settings'] : []),
   ];
   const talos = section(section(own, 'mcp_servers'), 'talos');
   const notTalos = [
-    ...('endpoint' in talos ? ['command', 'args', 'env', 'cwd'] : []),
-    ...('command' in talos ? ['endpoint', 'args', 'env', 'cwd'] : []),
+    ...('endpoint' in talos ? ['command', 'args', 'env', 'env_from', 'env_files', 'cwd'] : []),
+    ...('command' in talos ? ['endpoint', 'args', 'env', 'env_from', 'env_files', 'cwd'] : []),
     ...('profile' in talos ? ['settings'] : []),
   ];
   const method = join['method'];

@@ -96,7 +96,12 @@ export function overlay(tree: Tree, environment: Environment, readFile: ReadFile
     }
   }
   return {
-    problems: [...problems, ...clusterSecrets(tree, readFile), ...assistantTokens(tree, given, readFile)],
+    problems: [
+      ...problems,
+      ...clusterSecrets(tree, readFile),
+      ...serverVariables(tree, given, readFile),
+      ...assistantTokens(tree, given, readFile),
+    ],
     variables,
   };
 }
@@ -120,6 +125,46 @@ function clusterSecrets(tree: Tree, readFile: ReadFile): readonly Problem[] {
       }
     }),
   );
+}
+
+/**
+ * Gives the MCP servers' processes the variables that are passed on to them (`env_from`) and those whose values stand in files
+ * (`env_files`), for all and for single clusters. @returns what is wrong with them.
+ */
+function serverVariables(
+  tree: Tree,
+  given: (name: string) => string | undefined,
+  readFile: ReadFile,
+): readonly Problem[] {
+  const clusters = tree['clusters'];
+  const names = Object.keys(isTree(clusters) ? clusters : {});
+  const places = [[], ...names.map((name) => ['clusters', name])].flatMap((above) =>
+    ['proxmox', 'talos'].map((server) => [...above, 'mcp_servers', server]),
+  );
+  return places.flatMap((path) => {
+    const from = getAt(tree, [...path, 'env_from']);
+    const files = getAt(tree, [...path, 'env_files']);
+    const take = (key: string, name: string, value: () => string | undefined): readonly Problem[] => {
+      const problem = (text: string, variable?: string) => [
+        { path: [...path, key].join('.'), text, line: undefined, variable },
+      ];
+      if (getAt(tree, [...path, 'env', name]) !== undefined) return problem(`${name} is set twice; set one of them`);
+      try {
+        const found = value();
+        if (found === undefined) return problem(`the variable ${name} is not set`, name);
+        setAt(tree, [...path, 'env', name], found);
+        return [];
+      } catch (error) {
+        return problem(error instanceof Error ? error.message : 'its file cannot be read');
+      }
+    };
+    const passed = (Array.isArray(from) ? (from as unknown[]) : []).filter((name) => typeof name === 'string');
+    const read = Object.entries(isTree(files) ? files : {}).filter(([, file]) => typeof file === 'string');
+    return [
+      ...passed.flatMap((name) => take('env_from', name, () => given(name))),
+      ...read.flatMap(([name, file]) => take('env_files', name, () => readSecret(String(file), readFile))),
+    ];
+  });
 }
 
 /** Puts the assistants' tokens where their variables and files say. @returns what is wrong with them. */

@@ -200,7 +200,7 @@ function preferOverride(tree: Tree, { variables }: Overlay): void {
   for (const name of ['proxmox', 'talos']) {
     const server = getAt(tree, ['mcp_servers', name]);
     if (!variables.has(`mcp_servers.${name}.endpoint`) || !isTree(server)) continue;
-    for (const key of ['command', 'args', 'env', 'cwd']) delete server[key];
+    for (const key of ['command', 'args', 'env', 'env_from', 'env_files', 'cwd']) delete server[key];
   }
 }
 

@@ -52,11 +52,14 @@ const kubernetes = section({
   request_timeout_seconds: seconds(1, 300, 30),
 });
 
+const variableName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name');
 /** A server that is started over stdio. */
 const program = {
   command: text(4000).optional(),
   args: z.array(z.string().max(4000)).max(100).default([]),
-  env: z.record(matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), z.string().max(8000)).default({}),
+  env: z.record(variableName, z.string().max(8000)).default({}),
+  env_from: z.array(variableName).max(100).default([]),
+  env_files: z.record(variableName, text(4000)).default({}),
   cwd: text(4000).optional(),
 };
 

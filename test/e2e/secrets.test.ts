@@ -196,7 +196,7 @@ describe('no secret is in anything that a run writes', () => {
             endpoint: null,
             command: process.execPath,
             args: [fileURLToPath(new URL('support/echoing-server.ts', import.meta.url))],
-            env: STDIO,
+            env_from: Object.keys(STDIO),
           },
         },
         join: { method: 'k3s', k3s: { url: 'https://k3s.example:6443' } },
@@ -205,7 +205,7 @@ describe('no secret is in anything that a run writes', () => {
     });
     const { botToken, appToken } = world.sandbox.slack;
     const secrets = [botToken, appToken, K3S, ...Object.values(STDIO), kubeToken(world)];
-    const child = await startChild(world, 0, true, { K3S_TOKEN: K3S });
+    const child = await startChild(world, 0, true, { K3S_TOKEN: K3S, ...STDIO });
     const { text } = await world.olga.asks('/burst provision 1 small 2h');
     expect(text).toMatch(/on its way/);
     const refused = await world.until(
