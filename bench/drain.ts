@@ -11,7 +11,7 @@ import { assetsFolder, startControlPlane } from '../test/cluster/control-plane.t
 import type { ControlPlane } from '../test/cluster/control-plane.ts';
 import { createAdmin, until } from '../test/contract/cluster-admin.ts';
 import type { ClusterAdmin, Raw } from '../test/contract/cluster-admin.ts';
-import { benchIds, ratio, systemClock, timed } from './bench.ts';
+import { benchIds, median, ratio, systemClock, timed } from './bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { connectTo } from './cluster.ts';
 import { LABEL, benchDeps } from './product.ts';
@@ -167,14 +167,15 @@ async function drainWith(operations: Operations, worker: string): Promise<void> 
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
-async function measure(plane: ControlPlane, admin: ClusterAdmin, one: Case, index: number): Promise<readonly Result[]> {
+let pools = 0;
+async function measure(plane: ControlPlane, admin: ClusterAdmin, one: Case): Promise<readonly Result[]> {
   const counted = async (agent: string, work: () => Promise<unknown>): Promise<{ ms: number; requests: number }> => {
     const before = await plane.requestsOf(agent);
     const ms = await timed(work);
     return { ms, requests: (await plane.requestsOf(agent)) - before };
   };
   const on = async <T>(who: string, work: (pool: string, full: string) => Promise<T>): Promise<T> => {
-    const pool = `${who}-${index}`;
+    const pool = `${who}-${++pools}`;
     const full = await populate(admin, pool, one);
     const result = await work(pool, full);
     await remove(admin, pool);
@@ -202,11 +203,36 @@ async function measure(plane: ControlPlane, admin: ClusterAdmin, one: Case, inde
     },
   ];
   if (one.pods < 200) return results;
-  const limit = await on('raw', (pool, full) => timed(() => rawEviction(admin, pool, full)));
+  // one sample of either says little, for replacements, scheduler and kubelets share the machine with what is measured
+  const drains = [ours.ms];
+  const raws: number[] = [];
+  const again = async (): Promise<void> => {
+    drains.push(
+      await on('burst', async (_pool, full) => {
+        const burst = await product(plane);
+        try {
+          return await timed(() => drainWith(burst.operations, full));
+        } finally {
+          await burst.stop();
+        }
+      }),
+    );
+  };
+  const raw = async (): Promise<void> => {
+    raws.push(await on('raw', (pool, full) => timed(() => rawEviction(admin, pool, full))));
+  };
+  for (const work of [raw, raw, again, again, raw]) await work();
+  const range = (values: readonly number[]): string =>
+    `${seconds(median(values))} (${seconds(Math.min(...values))} to ${seconds(Math.max(...values))})`;
   return [
     ...results,
-    { name: `drain, ${one.name}, all evicted by plain requests`, value: seconds(limit), goal: '-' },
-    { name: `drain, ${one.name}, time against that`, value: ratio(ours.ms / limit), goal: '<= 1.3' },
+    { name: `drain, ${one.name}, Burst, three times`, value: range(drains), goal: '-' },
+    { name: `drain, ${one.name}, all evicted by plain requests, three times`, value: range(raws), goal: '-' },
+    {
+      name: `drain, ${one.name}, time against that, medians`,
+      value: ratio(median(drains) / median(raws)),
+      goal: '<= 1.3',
+    },
   ];
 }
 
@@ -228,7 +254,7 @@ export const drain: Bench = {
       if (!plane.kubelets) return { skipped: 'KUBEBUILDER_ASSETS has no kwok: pods would never end' };
       const admin = createAdmin(plane);
       const results: Result[] = [];
-      for (const [index, one] of CASES.entries()) results.push(...(await measure(plane, admin, one, index)));
+      for (const one of CASES) results.push(...(await measure(plane, admin, one)));
       return results;
     } finally {
       await plane.stop();
