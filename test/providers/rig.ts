@@ -23,6 +23,7 @@ const environment = z.object({
   MCP_PORT: z.coerce.number(),
   MCP_TOKEN: z.string().min(1),
   PVE_SECRET: z.string().min(1),
+  API_PORT: z.coerce.number(),
 });
 const state = z.object({
   vms: z.array(
@@ -60,6 +61,21 @@ export type ProxmoxRig = {
   slowClones(seconds: number): Promise<void>;
   /** Changes a VM behind everybody's back. */
   setVm(id: number, values: Readonly<Record<string, unknown>>): Promise<void>;
+  /** A VM appears, or vanishes, without anybody asking the API. */
+  addVm(
+    id: number,
+    name: string,
+    status: 'running' | 'stopped',
+    config: Readonly<Record<string, string>>,
+  ): Promise<void>;
+  removeVm(id: number): Promise<void>;
+  /** Takes away both that may say whose it is: its tags and its firewall rules. */
+  untag(id: number): Promise<void>;
+  /** Where the API itself listens (https), with the certificate that it shows. */
+  readonly api: { readonly port: number; readonly certificate: string; readonly key: string };
+  /** Kills proxmox-mcp-plus without a word; and starts it again where it was. */
+  killPlus(): Promise<void>;
+  startPlus(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -73,11 +89,18 @@ export function installedServers(): string {
   return folder;
 }
 
-/** Starts the simulated API and the HTTP server; needs what `rig/setup` installs. @throws Error when something is missing or does not come up. */
-export async function startProxmoxRig(): Promise<ProxmoxRig> {
+/**
+ * Starts the simulated API and the HTTP server; needs what `rig/setup` installs.
+ * @param apiPort where the MCP servers look for the API, if not where it is.
+ * @throws Error when something is missing or does not come up.
+ */
+export async function startProxmoxRig(apiPort?: number): Promise<ProxmoxRig> {
   const installed = installedServers();
   const folder = mkdtempSync(join(tmpdir(), 'burst-proxmox-'));
-  await run(script('up'), [folder], { env: { ...process.env, [RIG_VARIABLE]: installed } });
+  const environmentOf = { ...process.env, [RIG_VARIABLE]: installed };
+  await run(script('up'), [folder], {
+    env: { ...environmentOf, ...(apiPort === undefined ? {} : { API_PORT: String(apiPort) }) },
+  });
   const at = environment.parse(
     Object.fromEntries(
       readFileSync(join(folder, 'env'), 'utf8')
@@ -102,7 +125,7 @@ export async function startProxmoxRig(): Promise<ProxmoxRig> {
       args: [],
       env: {
         PROXMOX_HOST: '127.0.0.1',
-        PROXMOX_PORT: String(at.PVE_PORT),
+        PROXMOX_PORT: String(at.API_PORT),
         PROXMOX_TOKEN_ID: 'root@pam!bot',
         PROXMOX_TOKEN_SECRET: at.PVE_SECRET,
       },
@@ -115,6 +138,17 @@ export async function startProxmoxRig(): Promise<ProxmoxRig> {
     clearFailures: () => post('/clearfail', {}),
     slowClones: (seconds) => post('/ceph', { secs: seconds }),
     setVm: (id, values) => post('/set', { vmid: id, ...values }),
+    addVm: (id, name, status, config) => post('/add', { vmid: id, name, status, config }),
+    removeVm: (id) => post('/remove', { vmid: id }),
+    untag: (id) => post('/untag', { vmid: id }),
+    api: {
+      port: at.PVE_PORT,
+      certificate: readFileSync(join(folder, 'fakepve.crt'), 'utf8'),
+      key: readFileSync(join(folder, 'fakepve.key'), 'utf8'),
+    },
+    killPlus: () =>
+      Promise.resolve(void process.kill(Number(readFileSync(join(folder, 'mcp.pid'), 'utf8')), 'SIGKILL')),
+    startPlus: async () => void (await run(script('serve'), [folder], { env: environmentOf })),
     async stop() {
       await run(script('down'), [folder]);
       rmSync(folder, { recursive: true, force: true });

@@ -6,8 +6,10 @@ POST /fail       {method, suffix, status, message | error, times}: the next requ
 POST /clearfail
 POST /ceph       {secs}: a clone of 9001 takes that many simulated seconds (0: instantly)
 POST /set        {vmid, name | lock | status | start_secs | stop_secs | shutdown_secs | ...}: as somebody else might
+POST /add        {vmid, name, status, config}: a VM of somebody else's            POST /remove   {vmid}
+POST /untag      {vmid}: its tags and its firewall rules go
 """
-import argparse, asyncio, os, re, tempfile
+import argparse, asyncio, os, re
 from aiohttp import web
 from fakepve import FakePve
 from fakepve.certs import make_cert
@@ -47,6 +49,7 @@ async def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('--port', type=int, required=True)
     ap.add_argument('--control', type=int, required=True)
+    ap.add_argument('--certs', required=True)
     ap.add_argument('--time-scale', type=float, default=0.05)
     options = ap.parse_args()
 
@@ -61,7 +64,7 @@ async def main():
     template(pve, 9000, 'k8s-worker-template', 'local-lvm', base)
     template(pve, 9001, 'k8s-worker-template-slow', 'ceph-pool', base)
     pve.add_vm(100, 'pet-db', node='pve1', status='running', config={'cores': 4, 'memory': '8192'})
-    cert, key, _ = make_cert(tempfile.mkdtemp(prefix='fakepve-'), hosts=('127.0.0.1', 'localhost'))
+    cert, key, _ = make_cert(options.certs, hosts=('127.0.0.1', 'localhost'))
     await pve.start(cert, key)
 
     async def state(_):
@@ -86,13 +89,30 @@ async def main():
             setattr(vm, key, value)
         return web.json_response({'ok': True})
 
+    async def addvm(request):
+        body = await request.json()
+        pve.add_vm(int(body['vmid']), body['name'], node='pve1', status=body['status'], config=body['config'])
+        return web.json_response({'ok': True})
+
+    async def untag(request):
+        vm = pve.vm(int((await request.json())['vmid']))
+        vm.config.pop('tags', None)
+        pve.firewall_config('vm', vmid=vm.vmid)['rules'].clear()
+        return web.json_response({'ok': True})
+
+    async def removevm(request):
+        vmid = int((await request.json())['vmid'])
+        pve.vms[:] = [vm for vm in pve.vms if vm.vmid != vmid]
+        return web.json_response({'ok': True})
+
     async def ceph(request):
         pve.ceph_slow((await request.json())['secs'])
         return web.json_response({'ok': True})
 
     app = web.Application()
     app.add_routes([web.get('/state', state), web.get('/requests', requests), web.post('/fail', fail),
-                    web.post('/clearfail', clearfail), web.post('/set', setvm), web.post('/ceph', ceph)])
+                    web.post('/clearfail', clearfail), web.post('/set', setvm), web.post('/add', addvm), web.post('/remove', removevm), web.post('/untag', untag),
+                    web.post('/ceph', ceph)])
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, '127.0.0.1', options.control).start()
