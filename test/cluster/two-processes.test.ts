@@ -262,30 +262,181 @@ describe.each(pauses)('paused at %j, and at %j', (making, removing) => {
   });
 });
 
-test('one of two at work is killed, then the other', async () => {
-  const real = await startReal();
-  const { world } = real;
-  const { olga } = world;
-  const pair = [await startChild(world), await startChild(world)];
-  let killed = 0;
-  world.taps.proxmox.see('start_vm', 'after', () => {
-    killed += 1;
-    pair[0]?.kill();
+const databaseOf = ({ folder }: World): string => join(folder, 'burst.sqlite');
+
+/** Which processes hold a run now. A claim's holder is named by when its process began; `began` are those moments. */
+function holders(world: World, began: readonly number[]): readonly number[] {
+  const database = new Database(databaseOf(world), { readonly: true, timeout: 1000 });
+  try {
+    const rows = database
+      .prepare('select claimed_by from runs where claimed_by is not null and claim_until_ms > ?')
+      .all(Date.now()) as { claimed_by: string }[];
+    const process = (ms: number): number => began.filter((from) => from <= ms).length - 1;
+    return rows.map((row) => process(Number.parseInt(row.claimed_by.slice(0, 9), 36)));
+  } finally {
+    database.close();
+  }
+}
+const MAKING = ['clone_vm', 'get_task_status', 'set_vm_config', 'start_vm'];
+const REMOVING = ['stop_vm', 'get_task_status', 'delete_vm'];
+
+/** Does `act` once, at the first of these calls that comes while a process holds a run, to such a process. */
+function onceHolding(world: World, began: readonly number[], calls: readonly string[], act: (which: number) => void) {
+  const struck: { which?: number } = {};
+  const arm = (call: string): void =>
+    world.taps.proxmox.see(call, 'before', () => {
+      const [which] = struck.which === undefined ? holders(world, began) : [];
+      if (which === undefined) {
+        if (struck.which === undefined) arm(call);
+        return;
+      }
+      struck.which = which;
+      act(which);
+    });
+  for (const call of calls) arm(call);
+  return struck;
+}
+
+/** Stops a process that is not in the middle of a write. */
+const freeze = (world: World, child: Child): Promise<boolean> =>
+  until('the pause between two writes', () => {
+    child.kill('SIGSTOP');
+    if (mayWrite(databaseOf(world))) return true;
+    child.kill('SIGCONT');
+    return undefined;
   });
-  await olga.types('/burst provision 2 small 24h');
-  await olga.ends(/asked to provision/, 'done', 90_000);
-  expect(killed).toBe(1);
-  expect(real.tasks('qmclone')).toBe(2);
-  pair[0] = await startChild(world);
-  const names = (await burstNodes()).map(({ metadata }) => metadata.name);
-  world.taps.proxmox.see('stop_vm', 'after', () => {
-    killed += 1;
-    pair[1]?.kill();
+
+describe.each([
+  ['older', 0],
+  ['younger', 1],
+] as const)('of two at work the %s', (_, victim) => {
+  test.each([['SIGKILL'], ['SIGSTOP']] as const)('gets %s while it holds a run: the other ends it', async (signal) => {
+    const real = await startReal();
+    const { world } = real;
+    const { olga } = world;
+    const began: number[] = [];
+    const children: Child[] = [];
+    const start = async (): Promise<void> => {
+      began.push(Date.now());
+      children.push(await startChild(world));
+    };
+    const kill = (which: number, how: NodeJS.Signals): void => children[which]?.kill(how);
+    await start();
+    await start();
+    // the other one is held until the victim has taken the work
+    const other = children[1 - victim];
+    if (other !== undefined) await freeze(world, other);
+    const making = onceHolding(world, began, MAKING, (which) => {
+      other?.kill('SIGCONT');
+      kill(which, signal);
+    });
+    await olga.types('/burst provision 3 small 24h');
+    await olga.ends(/asked to provision/, 'done', 120_000);
+    expect(making.which, 'it held a run').toBe(victim);
+    expect(real.tasks('qmclone')).toBe(3);
+    const names = (await burstNodes()).map(({ metadata }) => metadata.name);
+    expect(names).toHaveLength(3);
+
+    // the late one writes nothing more, or a new one is started; then whichever removes them is hit
+    if (signal === 'SIGSTOP') kill(victim, 'SIGCONT');
+    else await start();
+    await serves(world, /provision/);
+    const removing = onceHolding(world, began, REMOVING, (which) => kill(which, signal));
+    const form = await olga.opens(`/burst destroy ${names.join(' ')}`);
+    expect(await olga.submits(form)).toMatchObject({ ok: true });
+    await olga.ends(/asked to destroy/, 'done', 120_000);
+    expect(removing.which, 'one held a run').toBeDefined();
+    if (signal === 'SIGSTOP') kill(removing.which ?? 0, 'SIGCONT');
+    await serves(world, /destroy/);
+    await oneMessage(world, /asked to provision/);
+    await oneMessage(world, /asked to destroy/);
+    await goneOnce(real, 3);
   });
-  expect(await olga.submits(await olga.opens(`/burst destroy ${names.join(' ')}`))).toMatchObject({ ok: true });
-  await olga.ends(/asked to destroy/, 'done', 90_000);
-  expect(killed).toBe(2);
-  await oneMessage(world, /asked to provision/);
-  await oneMessage(world, /asked to destroy/);
-  await goneOnce(real, 2);
+});
+
+type Lease = {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly spec: { readonly holderIdentity: string; readonly leaseTransitions?: number };
+};
+const LEASES = '/apis/coordination.k8s.io/v1/namespaces';
+const leases = async (): Promise<readonly Lease[]> => {
+  const all = (await admin.call('GET', '/apis/coordination.k8s.io/v1/leases')) as unknown as { items: Lease[] };
+  return all.items.filter(({ metadata }) => metadata.name === 'burst');
+};
+/** Nobody holds it, whatever time the last one's clock told. */
+async function freeLease(): Promise<void> {
+  for (const { metadata } of await leases())
+    await admin.call('DELETE', `${LEASES}/${metadata.namespace ?? ''}/leases/burst`);
+}
+const MINUTE_MS = 60_000;
+
+describe.each([['GET leases'], ['PUT leases']])('the holder of the Lease, paused past its end after %s', (call) => {
+  test('wakes up late: another process met the deadline, and nothing is done twice', async () => {
+    await freeLease();
+    const real = await startReal();
+    const { world } = real;
+    const { olga } = world;
+    const maker = await startChild(world);
+    await olga.types('/burst provision 2 small 24h');
+    await olga.ends(/asked to provision/, 'done', 90_000);
+    maker.kill('SIGTERM');
+    await maker.ended;
+
+    // a day later: the holder is stopped in the middle of the round that would have met the deadline
+    const holder = await startChild(world, 25 * HOUR_MS, false);
+    const pause: Pause = ['kubernetes', call, 'after'];
+    await pauseAt(real, holder, pause, () => Promise.resolve());
+    const other = await startChild(world, 25 * HOUR_MS + 10 * MINUTE_MS);
+    await until('both are removed', async () => ((await burstNodes()).length === 0 ? true : undefined), 90_000);
+    await olga.ends(/Deadline reached/, 'done', 90_000);
+    holder.kill('SIGCONT');
+    await until('it runs on', () => (holder.out().includes('Burst runs') ? true : undefined), 60_000);
+    other.kill('SIGTERM');
+    await other.ended;
+    await serves(world, /Deadline|deadline|expire/i);
+    await oneMessage(world, /Deadline reached/);
+    await goneOnce(real, 2);
+  });
+
+  test('wakes up late: a second installation holds it now, and what belongs to the first is left alone', async () => {
+    await freeLease();
+    const real = await startReal();
+    const { world } = real;
+    const { olga } = world;
+    const holder = await startChild(world);
+    await olga.types('/burst provision 1 small 24h');
+    await olga.ends(/asked to provision/, 'done', 90_000);
+    const [before] = await leases();
+    await pauseAt(real, holder, ['kubernetes', call, 'after'], () => Promise.resolve());
+
+    const database = { path: join(world.folder, 'second.sqlite') };
+    const second: World = { ...world, file: merged(world.file, { database }) };
+    const rival = await startChild(second, 10 * MINUTE_MS, false);
+    const taken = await until(
+      'the second installation holds the Lease',
+      async () => (await leases()).find(({ spec }) => spec.holderIdentity !== before?.spec.holderIdentity),
+      60_000,
+    );
+    expect(taken.spec.leaseTransitions).toBe((before?.spec.leaseTransitions ?? 0) + 1);
+    holder.kill('SIGCONT');
+    await until(
+      'the first has noticed',
+      () => (holder.out().includes('another installation looks after this cluster') ? true : undefined),
+      60_000,
+    );
+    expect((await leases()).map(({ spec }) => spec.holderIdentity)).toEqual([taken.spec.holderIdentity]);
+    expect(real.tasks('qmclone')).toBe(1);
+    expect(real.tasks('qmdestroy')).toBe(0);
+    expect(await burstNodes()).toHaveLength(1);
+    expect(real.machines()).toHaveLength(1);
+    rival.kill('SIGTERM');
+    await rival.ended;
+
+    // the Lease of the second ends in its own future: without it, the first holds on to what is its own
+    await freeLease();
+    const [node] = await burstNodes();
+    expect(await olga.submits(await olga.opens(`/burst destroy ${node?.metadata.name}`))).toMatchObject({ ok: true });
+    await olga.ends(/asked to destroy/, 'done', 90_000);
+    await goneOnce(real, 1);
+  });
 });
