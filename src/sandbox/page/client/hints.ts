@@ -9,5 +9,11 @@ export const subCommands: readonly (readonly [word: string, usage: string, summa
   ['ops', '[mine]', 'Running and recent operations'],
   ['cancel', 'OPERATION', 'Stop what can still be stopped'],
   ['retry', 'OPERATION', 'Go on with what is stuck, ask again for what failed'],
+  ['audit', '[NAME|@user|action] [7d] [steps]', 'Who did what, when and why, and how it ended'],
+  [
+    'cost',
+    '[30d|this month|last month] [by user|size|cluster|channel] [mine]',
+    'What workers cost, with a chart and a CSV',
+  ],
   ['help', '[command]', 'What can be done, with examples'],
 ];
