@@ -21,6 +21,9 @@ export const AUDIT_ACTIONS = [
   'health',
   'adopt',
   'uncordon',
+  'install',
+  'uninstall',
+  'flood',
   'audit',
 ] as const;
 

@@ -29,6 +29,7 @@ describe('the words of audit, in any order', () => {
     ],
     ['`burst-small-abcde` steps', { name: 'burst-small-abcde', steps: true }],
     ['export refusals 30d', { asFile: true, outcomes: ['refused'], sinceMs: NOW - 30 * DAY }],
+    ['installs', { actions: ['install'] }],
     ['approvals denied', { actions: ['approval', 'approval'] }],
   ];
   test.each(cases)('%s', (text, value) => {
