@@ -4,6 +4,7 @@
  * as they are trimmed; while the server is away the last data stay.
  */
 import type { IncomingMessage } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -67,6 +68,8 @@ const versionSchema = z.object({ metadata: z.object({ resourceVersion: z.string(
 /** A watch that lived this long was well: the next failure begins with the shortest pause again. */
 const HEALTHY_MS = 5_000;
 const MAX_LINE = 32 * 2 ** 20;
+/** How long events are read in one go, in ms. */
+const SLICE_MS = 8;
 const RELIST_AFTER_FAILURES = 5;
 
 /** The version to go on from is too old (410), or cannot be trusted any more: list again. */
@@ -235,8 +238,14 @@ async function readLines(response: IncomingMessage, onLine: (line: string) => vo
   response.setEncoding('utf8');
   let parts: string[] = [];
   let size = 0;
+  let since = performance.now();
   for await (const chunk of response as AsyncIterable<string>) {
     onData();
+    // what has piled up in the connection comes without a pause between its pieces
+    if (performance.now() - since >= SLICE_MS) {
+      await setImmediate();
+      since = performance.now();
+    }
     let start = 0;
     for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', start)) {
       parts.push(chunk.slice(start, end));
