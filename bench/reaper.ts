@@ -9,6 +9,7 @@ import type { Reaper } from '../src/reaper/index.ts';
 import { openStore } from '../src/store/index.ts';
 import { benchIds, median, ms, ratio, silent, systemClock, timed } from './bench.ts';
 import type { Bench } from './bench.ts';
+import { ALWAYS_LOUD } from '../src/domain/quiet-hours.ts';
 
 const DUE = 10;
 const ROUNDS = 301;
@@ -91,6 +92,7 @@ function reaperOf(store: Store, nowMs: number): Reaper {
     vms: { list: async () => [] },
     clock: { ...systemClock, now: () => nowMs },
     policy: {
+      quiet: ALWAYS_LOUD,
       warnBeforeMs: [2 * HOUR_MS, HOUR_MS / 2],
       maxRemovalsAtOnce: DUE,
       retryAfterMs: 600_000,

@@ -7,6 +7,7 @@ import {
   drainPolicy,
   floodPolicy,
   joinTemplates,
+  notifyPolicy,
   placementPolicy,
   renderJoin,
   safetyPolicy,
@@ -348,6 +349,7 @@ export function makeSlack(
     ...first,
     others: doorsOf.filter((door) => door !== first),
     store,
+    notify: notifyPolicy(parts.config),
     approverGroups: parts.config.approvals.rules
       .flatMap((rule) => rule.approvers.groups)
       .concat(parts.config.cost.budgets.flatMap((budget) => budget.approvers.groups)),

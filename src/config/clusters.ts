@@ -110,6 +110,15 @@ export function checkClusters(
   const problems: CrossProblem[] = [];
   const add = (path: string, others: readonly string[], text: string): void =>
     void problems.push({ path, others, text });
+  const known = file.clusters === undefined ? [file.kubernetes.name] : names;
+  for (const [index, route] of file.notifications.routes.entries())
+    for (const [at, name] of route.clusters.entries())
+      if (!known.includes(name))
+        add(
+          `notifications.routes.${index}.clusters.${at}`,
+          ['clusters', 'kubernetes.name'],
+          `found "${name}"; allowed: ${known.join(', ')}${nearest(name, known)}`,
+        );
   if (file.clusters === undefined) {
     if (file.default_cluster !== undefined)
       add(

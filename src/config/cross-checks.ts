@@ -4,6 +4,8 @@ import { closest, distance } from 'fastest-levenshtein';
 import { checkPlacement } from './placement.ts';
 import { DEFAULT_SIZES, type FileConfig } from './schema.ts';
 import { checkTalos } from './talos.ts';
+import { leavesTime } from '../domain/quiet-hours.ts';
+import { quietWindow } from './policy.ts';
 import { BUILT_IN_TEMPLATES, type JoinTemplates } from './templates.ts';
 import { compilePattern, cronEvery } from './values.ts';
 
@@ -283,6 +285,11 @@ function checkAssistants({ mcp }: FileConfig, add: Add): void {
   }
 }
 
+function checkWarnings({ warnings }: FileConfig, add: Add): void {
+  if (!leavesTime({ windows: warnings.quiet_hours.map(quietWindow) }))
+    add('warnings.quiet_hours', [], 'leaves no time of the week in which anybody could be warned');
+}
+
 function checkApprovals(file: FileConfig, add: Add): void {
   const names = new Set<string>();
   const sizes = Object.keys(effectiveSizes(file));
@@ -366,5 +373,6 @@ export function crossChecks(file: FileConfig): readonly CrossProblem[] {
   checkAssistants(file, add);
   checkApprovals(file, add);
   checkCost(file, add);
+  checkWarnings(file, add);
   return problems;
 }

@@ -15,6 +15,7 @@ export {
   joinTemplates,
   healthPolicy,
   provisionRates,
+  notifyPolicy,
   reaperPolicy,
   reaperSchedule,
   safetyPolicy,

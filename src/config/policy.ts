@@ -16,6 +16,8 @@ import type {
   WorkerPolicy,
 } from '../domain/policy.ts';
 import type { BucketPolicy, RateRule } from '../domain/rate-limit.ts';
+import type { NotifyPolicy } from '../domain/notify.ts';
+import type { QuietWindow } from '../domain/quiet-hours.ts';
 import type { WorkerSize } from '../domain/worker.ts';
 import type { ClusterConfig } from './schema.ts';
 import type { JoinTemplates } from './templates.ts';
@@ -23,6 +25,8 @@ import { compilePattern, cronEvery } from './values.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
+
+const minutesOf = (clock = ''): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 
 function matcher(source: string): Matcher {
   const compiled = compilePattern(source);
@@ -80,9 +84,37 @@ export function workerPolicy(config: ClusterConfig): WorkerPolicy {
   };
 }
 
+export const quietWindow = ({
+  between,
+  days,
+}: {
+  readonly between: string;
+  readonly days: readonly string[];
+}): QuietWindow => {
+  const [from, to] = between.split('-');
+  return { from: minutesOf(from), to: minutesOf(to), days };
+};
+
+/** `notifications`. */
+export function notifyPolicy({ notifications }: ClusterConfig): NotifyPolicy {
+  return {
+    owners: notifications.owners,
+    routes: notifications.routes.map(({ kinds, clusters, askedIn, to }) => ({
+      kinds,
+      clusters,
+      askedIn,
+      to: to === 'request' ? undefined : to,
+    })),
+  };
+}
+
 /** `warnings` and `reaper`. */
 export function reaperPolicy({ warnings, reaper }: ClusterConfig): ReaperPolicy {
   return {
+    quiet: {
+      timezone: warnings.timezone,
+      windows: warnings.quietHours.map(quietWindow),
+    },
     warnBeforeMs: [...new Set(warnings.beforeMinutes)].sort((a, b) => b - a).map((minutes) => minutes * MINUTE_MS),
     maxRemovalsAtOnce: reaper.maxRemovalsAtOnce,
     retryAfterMs: reaper.retryAfterMinutes * MINUTE_MS,
@@ -166,8 +198,6 @@ export function floodPolicy({ limits }: ClusterConfig): BucketPolicy | undefined
   const { burst, perMinute } = limits.commands;
   return perMinute === 0 ? undefined : { burst, perMinute };
 }
-
-const minutesOf = (clock = ''): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 
 function micros(value: number): number {
   const found = microsOf(value);

@@ -6,6 +6,7 @@ import { isKey } from './workspaces.ts';
 import { z } from 'zod';
 import { microsOf } from '../domain/money.ts';
 import { placementSchema } from './placement.ts';
+import { NOTIFY_CHOICES } from '../domain/notify.ts';
 import { withoutDefaults } from './shape.ts';
 import { validTemplate } from './templates.ts';
 import { compilePattern, validCron, validCurrency, validTimezone } from './values.ts';
@@ -213,6 +214,39 @@ const cost = section({
   budgets: z.array(budget).max(100).default([]),
 });
 
+const day = z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']);
+const between = matching(
+  /^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$/,
+  'HH:MM-HH:MM, e.g. "18:00-08:00"',
+);
+
+const warnings = section({
+  before_minutes: z.array(z.int().min(1).max(10_080)).max(10).default([120, 30]),
+  timezone: checked(validTimezone, 100).default('UTC'),
+  quiet_hours: z
+    .array(z.strictObject({ between, days: z.array(day).max(7).default([]) }))
+    .max(10)
+    .default([]),
+});
+
+const notifications = section({
+  owners: z.enum(NOTIFY_CHOICES).default('channel'),
+  routes: z
+    .array(
+      z.strictObject({
+        kinds: z
+          .array(z.enum(['warning', 'expiry', 'alert', 'health']))
+          .max(4)
+          .default([]),
+        clusters: z.array(text(63)).max(100).default([]),
+        asked_in: z.array(channelId).max(1000).default([]),
+        to: z.union([channelId, z.literal('request')], { error: 'a Slack channel id (C…), or "request"' }),
+      }),
+    )
+    .max(100)
+    .default([]),
+});
+
 const approvalRule = z.strictObject({
   name: ruleName,
   actions: z
@@ -226,14 +260,8 @@ const approvalRule = z.strictObject({
   others: z.boolean().default(false),
   channels: z.array(channelId).max(1000).default([]),
   clusters: z.array(text(63)).max(100).default([]),
-  between: matching(
-    /^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$/,
-    'HH:MM-HH:MM, e.g. "18:00-08:00"',
-  ).optional(),
-  days: z
-    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
-    .max(7)
-    .default([]),
+  between: between.optional(),
+  days: z.array(day).max(7).default([]),
   approvers: role,
   needed: whole(1, 20, 1),
   self: z.boolean().default(false),
@@ -382,7 +410,8 @@ export const fileSchema = z.strictObject({
   drain,
   safety,
   schedules: section({ reaper: checked(validCron).optional() }),
-  warnings: section({ before_minutes: z.array(z.int().min(1).max(10_080)).max(10).default([120, 30]) }),
+  warnings,
+  notifications,
   reaper: section({
     max_removals_at_once: whole(1, 1000, 3),
     retry_after_minutes: whole(1, 1440, 10),

@@ -187,6 +187,8 @@ export type Approval = {
   readonly requester: Actor;
   /** Where it was asked for. */
   readonly channelId: string | undefined;
+  /** The thread there that it was asked for. */
+  readonly threadTs?: string;
   /** Where the approvers are asked. */
   readonly askIn: string | undefined;
   readonly reason: string;

@@ -30,7 +30,13 @@ export type OperationParams =
   | { readonly kind: 'drain'; readonly workers: readonly string[]; readonly permanent: boolean }
   | { readonly kind: 'destroy'; readonly workers: readonly string[]; readonly force: boolean }
   | { readonly kind: 'extend'; readonly workers: readonly string[]; readonly hours: number }
-  | { readonly kind: 'expire'; readonly workers: readonly string[]; readonly deadlineMs: number }
+  | {
+      readonly kind: 'expire';
+      readonly workers: readonly string[];
+      readonly deadlineMs: number;
+      /** Not because of a deadline: neither node nor VM was found any more. */
+      readonly vanished?: true;
+    }
   | {
       readonly kind: 'repair';
       /** The sick one. */
@@ -49,6 +55,8 @@ export type Operation = {
   readonly requester: Actor;
   /** Slack channel where it was asked for, and where its message lives. */
   readonly channelId: string | undefined;
+  /** The thread in that channel that it was asked for, and where its message lives then. */
+  readonly threadTs?: string;
   readonly reason: string;
   readonly idempotencyKey: string;
   readonly createdAtMs: number;
@@ -93,6 +101,9 @@ export type RunData = {
   readonly nodeUid?: string;
   readonly cordonedByUs?: boolean;
   readonly vmGone?: boolean;
+  /** What a removal found gone already when it began. */
+  readonly nodeWasGone?: boolean;
+  readonly vmWasGone?: boolean;
   /** The VM was made by a run that was undone: it may not have been tagged yet. */
   readonly lateClone?: boolean;
   /** Added to the drain's time limit because a person chose to wait, ms. */

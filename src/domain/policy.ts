@@ -1,5 +1,6 @@
 /** What the configuration decides, as the core sees it. Times in ms unless the name says otherwise. */
 import type { Price } from './money.ts';
+import type { QuietPolicy } from './quiet-hours.ts';
 import type { SizeName, WorkerSize } from './worker.ts';
 
 export type Matcher = { readonly source: string; readonly matches: (text: string) => boolean };
@@ -46,6 +47,8 @@ export type WorkerPolicy = {
 export type ReaperPolicy = {
   /** Lead times before the deadline, longest first. */
   readonly warnBeforeMs: readonly number[];
+  /** When nobody is warned. */
+  readonly quiet: QuietPolicy;
   readonly maxRemovalsAtOnce: number;
   /** Before a removal that failed or got stuck is tried again. */
   readonly retryAfterMs: number;

@@ -4,6 +4,8 @@
  * (`undefined`) leads to nothing.
  */
 import type { ReaperPolicy, SafetyPolicy } from './policy.ts';
+import { beforeQuiet } from './quiet-hours.ts';
+import type { QuietPolicy } from './quiet-hours.ts';
 import { NODE_KEYS, notProvablyBurst } from './safety.ts';
 import type { NodeFacts } from './worker.ts';
 
@@ -61,7 +63,8 @@ export type ReapSnapshot = {
 };
 
 export type ReapPlan = {
-  readonly expire: readonly { readonly workerName: string; readonly deadlineMs: number }[];
+  /** Workers of one operation with one deadline together. */
+  readonly expire: readonly { readonly workers: readonly string[]; readonly deadlineMs: number }[];
   readonly warn: readonly {
     readonly operationId: string;
     readonly workers: readonly string[];
@@ -84,16 +87,22 @@ export type ReapPlan = {
 
 /**
  * The lead time to warn with now, or undefined: the shortest lead that has come, fits the worker's life, and was not
- * given for this deadline (or a shorter one).
+ * given for this deadline (or a shorter one). A warning that would fall into the quiet hours comes before they begin.
  */
-export function dueLead(schedule: ReapSchedule, nowMs: number, leadsMs: readonly number[]): number | undefined {
-  const lifeMs = schedule.expiresAtMs - schedule.startsAtMs;
-  const leftMs = schedule.expiresAtMs - nowMs;
-  if (leftMs <= 0) return undefined;
-  const due = leadsMs.filter((leadMs) => leadMs < lifeMs && leftMs <= leadMs);
+export function dueLead(
+  schedule: ReapSchedule,
+  nowMs: number,
+  leadsMs: readonly number[],
+  quiet: QuietPolicy,
+): number | undefined {
+  const { startsAtMs, expiresAtMs } = schedule;
+  if (expiresAtMs <= nowMs) return undefined;
+  const due = leadsMs.filter(
+    (leadMs) => leadMs < expiresAtMs - startsAtMs && beforeQuiet(expiresAtMs - leadMs, quiet) <= nowMs,
+  );
   if (due.length === 0) return undefined;
   const leadMs = Math.min(...due);
-  const warned = schedule.warnedDeadlineMs === schedule.expiresAtMs ? schedule.warnedLeadMs : undefined;
+  const warned = schedule.warnedDeadlineMs === expiresAtMs ? schedule.warnedLeadMs : undefined;
   return warned !== undefined && warned <= leadMs ? undefined : leadMs;
 }
 
@@ -111,7 +120,7 @@ export function reapPlan(snapshot: ReapSnapshot, policy: ReaperPolicy, safety: S
 
 function dueRemovals(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan['expire'] {
   const free = Math.max(0, policy.maxRemovalsAtOnce - snapshot.removalsRunning);
-  return snapshot.schedules
+  const due = snapshot.schedules
     .filter((schedule) => {
       const failedMs = snapshot.lastFailureMs.get(schedule.workerName);
       return (
@@ -120,24 +129,35 @@ function dueRemovals(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan['ex
         (failedMs === undefined || snapshot.nowMs - failedMs >= policy.retryAfterMs)
       );
     })
-    .slice(0, free)
-    .map((schedule) => ({ workerName: schedule.workerName, deadlineMs: schedule.expiresAtMs }));
+    .slice(0, free);
+  return grouped(due, (schedule) => `${schedule.operationId}/${schedule.expiresAtMs}`).map((group) => ({
+    workers: group.map(({ workerName }) => workerName),
+    deadlineMs: group[0].expiresAtMs,
+  }));
 }
 
 function dueWarnings(snapshot: ReapSnapshot, policy: ReaperPolicy): ReapPlan['warn'] {
-  const groups = new Map<string, { operationId: string; workers: string[]; deadlineMs: number; leadMs: number }>();
-  for (const schedule of snapshot.schedules) {
-    const leadMs = dueLead(schedule, snapshot.nowMs, policy.warnBeforeMs);
-    if (leadMs === undefined) continue;
-    const key = `${schedule.operationId}/${schedule.expiresAtMs}/${leadMs}`;
-    const group = groups.get(key) ?? {
-      operationId: schedule.operationId,
-      workers: [],
-      deadlineMs: schedule.expiresAtMs,
-      leadMs,
-    };
-    group.workers.push(schedule.workerName);
-    groups.set(key, group);
+  const due = snapshot.schedules.flatMap((schedule) => {
+    const leadMs = dueLead(schedule, snapshot.nowMs, policy.warnBeforeMs, policy.quiet);
+    return leadMs === undefined ? [] : [{ ...schedule, leadMs }];
+  });
+  return grouped(due, ({ operationId, expiresAtMs, leadMs }) => `${operationId}/${expiresAtMs}/${leadMs}`).map(
+    (group) => ({
+      operationId: group[0].operationId,
+      workers: group.map(({ workerName }) => workerName),
+      deadlineMs: group[0].expiresAtMs,
+      leadMs: group[0].leadMs,
+    }),
+  );
+}
+
+/** Those with the same key together, in the order in which each key came first. */
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly [T, ...T[]])[] {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
   }
   return [...groups.values()];
 }

@@ -47,7 +47,7 @@ export function createCarrier(
       const now = await look(params, operations);
       const [changed] = changedOf(targets, now.targets);
       if (changed !== undefined) return await voided(approval, `${changed} is not as it was shown any more`);
-      const { channelId, reason } = approval;
+      const { channelId, threadTs, reason } = approval;
       const where = channelId ?? approval.askIn;
       const request: Request = {
         by: requester,
@@ -56,6 +56,7 @@ export function createCarrier(
         overBudget: budgetsOfRules(approval.rules),
         unlimited: true,
         ...(where === undefined ? {} : { channelId: where }),
+        ...(threadTs === undefined || channelId === undefined ? {} : { threadTs }),
       };
       return await done((await perform(params, request, operations, targets)).operation.id);
     } catch (error) {

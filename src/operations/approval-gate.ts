@@ -11,13 +11,22 @@ export type Gate = (
 ) => Promise<void>;
 
 /** Without what belongs to the operation. */
-export const requestOnly = ({ by, idempotencyKey, reason, channelId, rates, unlimited }: Request): Request => ({
+export const requestOnly = ({
+  by,
+  idempotencyKey,
+  reason,
+  channelId,
+  threadTs,
+  rates,
+  unlimited,
+}: Request): Request => ({
   by,
   idempotencyKey,
   ...(reason === undefined ? {} : { reason }),
   ...(channelId === undefined ? {} : { channelId }),
   ...(rates === undefined ? {} : { rates }),
   ...(unlimited === undefined ? {} : { unlimited }),
+  ...(threadTs === undefined ? {} : { threadTs }),
 });
 
 /**

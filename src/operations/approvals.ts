@@ -132,6 +132,7 @@ export function createApprovals(deps: ApprovalsDeps) {
       previews,
       requester: request.by,
       channelId: request.channelId,
+      ...(request.threadTs === undefined ? {} : { threadTs: request.threadTs }),
       askIn:
         rules.find((rule) => rule.channelId !== undefined)?.channelId ??
         door.policy.channelId ??

@@ -26,7 +26,9 @@ export function createRequests(
           throw new BurstError(
             'invalid_input',
             `The count must be a whole number from 1 to ${workers.maxPerRequest}.`,
-            { hint: 'For example `/burst provision 2 medium 24h`.' },
+            {
+              hint: `For example \`/burst provision ${Math.min(2, workers.maxPerRequest)} ${workers.defaultSize} ${workers.defaultTtlHours}h\`.`,
+            },
           );
         if (!workers.sizes.has(size))
           throw new BurstError('invalid_input', `There is no size "${size.slice(0, 40)}".`, {
@@ -36,7 +38,7 @@ export function createRequests(
           throw new BurstError(
             'invalid_input',
             `The TTL must be from ${workers.minTtlHours} to ${workers.maxTtlHours} whole hours.`,
-            { hint: 'For example `24h` or `2d`.' },
+            { hint: `For example \`${workers.defaultTtlHours}h\`, which is meant when none is given.` },
           );
         const role = deps.cost === undefined ? undefined : await deps.roleOf?.(request.by);
         await assertRoom(deps, request, size, request.count);

@@ -17,7 +17,7 @@ import type { Accepted, Operations } from './types.ts';
 /** The reaper's door, which no person has. */
 export type Upkeep = {
   /** Removes a worker whose deadline has passed, or that an ended run left behind. */
-  expire(workers: readonly string[], deadlineMs: number, reason: string): Promise<Accepted>;
+  expire(workers: readonly string[], deadlineMs: number, reason: string, vanished?: true): Promise<Accepted>;
   /** Removes the VM of a worker that is recorded as failed or removed: a call of its ended run landed late. */
   sweep(workerName: string, vmId: string, reason: string): Promise<Accepted>;
   /** Repairs a worker that has not been Ready since `sinceMs`, once for that time. */
@@ -82,7 +82,7 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
         );
       });
     },
-    async expire(workers, deadlineMs, reason) {
+    async expire(workers, deadlineMs, reason, vanished) {
       const by: Actor = { kind: 'system', name: 'reaper' };
       return audited('expire', by, workers[0], async () => {
         for (const name of workers) {
@@ -103,7 +103,7 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
             idempotencyKey: `expire:${cluster.name}:${workers.join(',')}:${deadlineMs}:${tries}`,
             ...(channelId === undefined ? {} : { channelId }),
           },
-          { kind: 'expire', workers, deadlineMs },
+          { kind: 'expire', workers, deadlineMs, ...(vanished === undefined ? {} : { vanished }) },
           await removals(workers, { deadlineMs }),
         );
       });

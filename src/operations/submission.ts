@@ -93,6 +93,7 @@ export function createSubmission(deps: ServiceDeps) {
       params,
       requester: request.by,
       channelId: request.channelId,
+      ...(request.threadTs === undefined ? {} : { threadTs: request.threadTs }),
       reason,
       idempotencyKey: request.idempotencyKey,
       createdAtMs: nowMs,

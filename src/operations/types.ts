@@ -9,6 +9,8 @@ import type { Freshness } from '../ports/cluster.ts';
 export type Request = {
   readonly by: Actor;
   readonly channelId?: string;
+  /** A thread in that channel: the operation's message is posted there. */
+  readonly threadTs?: string;
   readonly reason?: string;
   /** The same key twice is the same operation (Slack's trigger id, a view's id and hash, …). */
   readonly idempotencyKey: string;

@@ -21,6 +21,7 @@ import type { Price } from '../domain/money.ts';
 import type { Role } from '../domain/policy.ts';
 import type { ServerEpisode } from '../domain/server-plan.ts';
 import type { RateRule } from '../domain/rate-limit.ts';
+import type { NotifyChoice } from '../domain/notify.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -172,6 +173,7 @@ export type NewOperation = {
   readonly params: OperationParams;
   readonly requester: Actor;
   readonly channelId: string | undefined;
+  readonly threadTs?: string;
   readonly reason: string;
   readonly idempotencyKey: string;
   readonly createdAtMs: number;
@@ -355,6 +357,10 @@ export interface Store {
   getServerEpisode(cluster: string, server: string, sinceMs: number): Promise<ServerEpisode | undefined>;
   /** Writes the episode with its notice and audit row, if given, in one transaction. */
   saveServerEpisode(episode: ServerEpisode, notice?: NewOutbox, audit?: NewAudit): Promise<void>;
+  /** Of these people, how those who chose want to be told of their workers. */
+  notifyChoices(userIds: readonly string[]): Promise<ReadonlyMap<string, NotifyChoice>>;
+  /** @param choice undefined: as the configuration says again. */
+  saveNotifyChoice(userId: string, choice: NotifyChoice | undefined): Promise<void>;
 
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;

@@ -5,6 +5,7 @@
 import { reapPlan } from '../domain/reap-plan.ts';
 import type { ReapPlan } from '../domain/reap-plan.ts';
 import { isBurstError } from '../domain/errors.ts';
+import { nextQuiet } from '../domain/quiet-hours.ts';
 import type { ReaperDeps } from './deps.ts';
 import { lookAfterHealth } from './health.ts';
 import { repair } from './repairs.ts';
@@ -95,7 +96,8 @@ export function createReaper(deps: ReaperDeps): Reaper {
           return deadlineMs === undefined ? Infinity : deadlineMs - leadMs;
         }),
       );
-      const next = Math.min(...moments);
+      // what falls into the quiet hours falls due before they begin
+      const next = Math.min(...moments, nextQuiet(nowMs, deps.policy.quiet) ?? Infinity);
       return next === Infinity ? undefined : next;
     },
   };
@@ -104,22 +106,32 @@ export function createReaper(deps: ReaperDeps): Reaper {
 async function act(deps: ReaperDeps, plan: ReapPlan): Promise<ReapSummary> {
   const repaired = await repair(deps, plan);
   let expired = 0;
-  for (const item of plan.expire) {
-    try {
-      await deps.upkeep.expire([item.workerName], item.deadlineMs, 'its deadline has passed');
-      expired += 1;
-    } catch (error) {
-      if (!isBurstError(error)) throw error;
-      deps.log.warn({ workerName: item.workerName, err: error }, 'an expired worker could not be removed');
-      await tellOnce(deps, {
-        key: `refusal:${item.workerName}:${item.deadlineMs}:${error.message}`,
-        workerName: item.workerName,
-        text: `The deadline of ${item.workerName} has passed, but it stays: ${error.message}`,
-      });
-    }
-  }
+  for (const { workers, deadlineMs } of plan.expire) expired += await expireAll(deps, workers, deadlineMs);
   let warned = 0;
   for (const warning of plan.warn) if (await warn(deps, warning)) warned += 1;
   if (expired + warned + repaired > 0) deps.poke();
   return { expired, warned, repaired };
+}
+
+/** Removes these workers in one operation; when that is refused, each that may go in its own. @returns how many go. */
+async function expireAll(deps: ReaperDeps, workers: readonly string[], deadlineMs: number): Promise<number> {
+  try {
+    await deps.upkeep.expire(workers, deadlineMs, 'its deadline has passed');
+    return workers.length;
+  } catch (error) {
+    if (!isBurstError(error)) throw error;
+    if (workers.length > 1) {
+      let expired = 0;
+      for (const worker of workers) expired += await expireAll(deps, [worker], deadlineMs);
+      return expired;
+    }
+    const [workerName = ''] = workers;
+    deps.log.warn({ workerName, err: error }, 'an expired worker could not be removed');
+    await tellOnce(deps, {
+      key: `refusal:${workerName}:${deadlineMs}:${error.message}`,
+      workerName,
+      text: `The deadline of ${workerName} has passed, but it stays: ${error.message}`,
+    });
+    return 0;
+  }
 }

@@ -29,7 +29,7 @@ export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> 
     );
   for (const workerName of plan.vanished)
     await attempt({ workerName }, 'a worker that is gone could not be closed', () =>
-      deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone'),
+      deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone', true),
     );
   for (const token of plan.tokens)
     await attempt({}, 'a bootstrap token could not be deleted', async () => {

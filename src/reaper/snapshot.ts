@@ -1,12 +1,13 @@
 /** What the reaper decides on. Invariant: what could not be read is left undefined, never taken for empty. */
 import type { ReapSchedule, ReapSnapshot, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
+import { afterQuiet } from '../domain/quiet-hours.ts';
 import { NODE_KEYS } from '../domain/safety.ts';
 import type { NodeFacts } from '../domain/worker.ts';
 import type { WorkerRecord } from '../ports/store.ts';
 import type { ReaperDeps } from './deps.ts';
 
 /** Rows read in one tick at the most; the next tick goes on. */
-const MAX_DUE = 500;
+const MAX_DUE = 1000;
 
 /** @param sweep also list the VMs and look at what became of each worker's. */
 export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<ReapSnapshot> {
@@ -19,7 +20,12 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
   const live = (await store.liveRuns()).filter((run) => run.cluster === cluster.name);
   const workers =
     sweep || nodes !== undefined ? await workersOf(deps, nodes ?? [], vms ?? [], sweep) : new Map<string, ReapWorker>();
-  const { schedules, lastFailureMs } = await dueSchedules(deps, nowMs, nowMs + Math.max(0, ...policy.warnBeforeMs));
+  const { schedules, lastFailureMs } = await dueSchedules(
+    deps,
+    nowMs,
+    // deadlines that are warned of in the quiet hours are warned of before them
+    afterQuiet(nowMs, policy.quiet) + Math.max(0, ...policy.warnBeforeMs),
+  );
   return {
     nowMs,
     schedules,

@@ -1,4 +1,5 @@
 /** What the reaper says to people, each thing once. */
+import { formatDuration } from '../domain/duration.ts';
 import type { ReapPlan } from '../domain/reap-plan.ts';
 import type { NewAudit } from '../ports/store.ts';
 import type { ReaperDeps } from './deps.ts';
@@ -61,7 +62,7 @@ export async function warn(deps: ReaperDeps, warning: ReapPlan['warn'][number]):
       outcome: 'done',
       workerName,
       operationId: warning.operationId,
-      text: `warned ${Math.round(warning.leadMs / 60_000)} min before the deadline`,
+      text: `warned ${formatDuration(warning.deadlineMs - clock.now())} before the deadline`,
     })),
   });
 }

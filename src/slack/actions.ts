@@ -4,11 +4,13 @@
  */
 import { z } from 'zod';
 import type { Operation, OperationKind } from '../domain/operation.ts';
+import { channelAllowed } from '../domain/access.ts';
 import { BurstError } from '../domain/errors.ts';
 import { onApproval } from './approvals.ts';
 import { readMenuValue } from './blocks/menu.ts';
 import { ALL_CLUSTERS } from '../domain/cluster-words.ts';
 import { readMark } from './blocks/clusters.ts';
+import { readClusterChoice } from './blocks/filters.ts';
 import { errorIn } from './blocks/errors.ts';
 import { actor, code, date } from './blocks/text.ts';
 import type { Call, Clusters, Services } from './call.ts';
@@ -52,8 +54,8 @@ function read<T>(schema: z.ZodType<T>, value: string): T {
 /** Handlers of clicks, each in the cluster that what was clicked speaks of. */
 export function createClicks(clusters: Clusters): Clicks {
   return async (click, call) => {
-    const { actionId, cluster } = readMark(click.actionId);
-    const own = { ...click, actionId };
+    const { own, cluster } = chosenIn(click, clusters);
+    const { actionId } = own;
     if (!clusters.several) return clicksIn(clusters.of(clusters.meant(undefined).name))(own, call);
     if (cluster === ALL_CLUSTERS) return inAll(own, call, clusters);
     const where = cluster ?? (await clusterOf(own, call, clusters));
@@ -66,6 +68,15 @@ export function createClicks(clusters: Clusters): Clicks {
       throw error instanceof BurstError ? errorIn(error, where) : error;
     }
   };
+}
+
+/** The click and the cluster that it acts in, if it says so; a choice among clusters acts in the chosen one. */
+function chosenIn(click: Click, clusters: Clusters): { readonly own: Click; readonly cluster: string | undefined } {
+  const { actionId, cluster } = readMark(click.actionId);
+  if (actionId !== 'burst:list:cluster') return { own: { ...click, actionId }, cluster };
+  const choice = readClusterChoice(click.value, clusters.names);
+  if (choice === undefined) throw unknownButton(actionId);
+  return { own: { ...click, actionId: 'burst:list:filter', value: choice.words }, cluster: choice.cluster };
 }
 
 /** Of what was made when there was one cluster only: the cluster of the operation or the workers that it carries. */
@@ -94,8 +105,8 @@ async function inAll(click: Click, call: Call, clusters: Clusters): Promise<void
   if (seen.length === 0) await services.gate.require(call, 'viewer', area);
   if (area === 'audit') return onAudit(verb, click.value, call, seen, ALL_CLUSTERS);
   if (area === 'cost') return onCost(verb, click.value, call, seen);
-  const { page, words } = read(listValue, click.value);
-  return call.replace(await listAllPage(words, page, call.by.userId, seen));
+  const { page, words } = verb === 'filter' ? { page: 0, words: click.value } : read(listValue, click.value);
+  return call.replace(await listAllPage(words, page, call, seen));
 }
 
 /** Pages of the audit, in place; or all of it as a file. */
@@ -131,6 +142,16 @@ function clicksIn(services: Services): Clicks {
     call.reply({
       text: `:information_source: ${actor(by.requester)} did this already, ${date(by.createdAtMs)}: operation ${code(by.id)}.`,
     });
+
+  /**
+   * A notice about workers may be told in another place than where they were asked for: what is asked for there is told where
+   * they were.
+   */
+  const askedWhere = async (names: readonly string[], call: Call): Promise<Call> => {
+    if (call.channelId?.startsWith('D') !== true && channelAllowed(services.access, call.channelId)) return call;
+    const record = await store.getWorker(services.cluster, names[0] ?? '');
+    return record?.channelId === undefined ? call : { ...call, channelId: record.channelId };
+  };
 
   const onWorker = async (verb: string, name: string, call: Call): Promise<void> => {
     switch (verb) {
@@ -185,6 +206,7 @@ function clicksIn(services: Services): Clicks {
   };
   const onWarning = async (verb: string, argument: string, value: string, call: Call): Promise<void> => {
     const { workers, deadlineMs } = read(warnValue, value);
+    await gate.requireChannel(call, 'this button');
     if (verb === 'remove') return openDestroy(workers, call, services);
     if (verb === 'choose') return openExtend(workers, call, services);
     if (verb !== 'extend') throw unknownButton(verb);
@@ -199,6 +221,7 @@ function clicksIn(services: Services): Clicks {
   const onSick = async (verb: string, value: string, call: Call): Promise<void> => {
     if (verb !== 'repair') throw unknownButton(verb);
     const { worker, sinceMs } = read(sickValue, value);
+    await gate.requireChannel(call, 'this button');
     await gate.requireWorkers(call, [worker], 'repair');
     return once(`repair ${worker} ${sinceMs}`, ['repair'], call, async (own) =>
       own.reply(acceptedMessage(await operations.repair({ ...requestOf(own), worker }))),
@@ -209,6 +232,12 @@ function clicksIn(services: Services): Clicks {
     const [, area = '', verb = '', argument = ''] = click.actionId.split(':');
     // approvers have a channel of their own, and the decision is bound to its rule
     if (area === 'approval') return onApproval(verb, click.value, call, services);
+    if (area === 'warn') {
+      const own = await askedWhere(read(warnValue, click.value).workers, call);
+      return onWarning(verb, argument, click.value, own);
+    }
+    if (area === 'health')
+      return onSick(verb, click.value, await askedWhere([read(sickValue, click.value).worker], call));
     await gate.requireChannel(call, 'this button');
     switch (area) {
       case 'panel':
@@ -222,9 +251,9 @@ function clicksIn(services: Services): Clicks {
       case 'run':
         return runCommand(click.value, { ...call, key: `run ${click.messageKey} ${click.value}` }, services);
       case 'list': {
-        const { page, words } = read(listValue, click.value);
+        const { page, words } = verb === 'filter' ? { page: 0, words: click.value } : read(listValue, click.value);
         await gate.require(call, 'viewer', 'list');
-        return call.replace(await listPage(words, page, call.by.userId, services));
+        return call.replace(await listPage(words, page, call, services));
       }
       case 'audit':
         await gate.require(call, 'viewer', 'audit');
@@ -241,10 +270,6 @@ function clicksIn(services: Services): Clicks {
       }
       case 'op':
         return onOperation(verb, click.value, call);
-      case 'health':
-        return onSick(verb, click.value, call);
-      case 'warn':
-        return onWarning(verb, argument, click.value, call);
       default:
         throw unknownButton(click.actionId);
     }

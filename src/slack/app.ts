@@ -6,6 +6,8 @@ import type { Server } from 'node:http';
 import { LogLevel, SocketModeReceiver } from '@slack/bolt';
 import type { Logger } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
+import { PLAIN_NOTIFY } from '../domain/notify.ts';
+import type { NotifyPolicy } from '../domain/notify.ts';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
 import type { BucketPolicy } from '../domain/rate-limit.ts';
 import type { Approvals, Costs } from '../operations/index.ts';
@@ -80,6 +82,8 @@ export type SlackAppOptions = ClusterDoor & {
   readonly flood?: BucketPolicy;
   /** No limit over time holds for admins. */
   readonly exemptAdmins?: boolean;
+  /** Where notices go and how owners are told. */
+  readonly notify?: NotifyPolicy;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -106,12 +110,22 @@ const words = (error: unknown): string => platformError(error) ?? messageOf(erro
 
 /** What serves the requests for each cluster. */
 function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
-  const { store, approvals, costs, clock, ids, log, defaultChannelId, exemptAdmins = false } = options;
+  const {
+    store,
+    approvals,
+    costs,
+    clock,
+    ids,
+    log,
+    defaultChannelId,
+    exemptAdmins = false,
+    notify = PLAIN_NOTIFY,
+  } = options;
   const doors = [options, ...(options.others ?? [])];
   const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
     const gate = createGate({ clients, access, operations, store, clock, log, cluster });
     const own = { cluster, clients, operations, approvals, costs, store, access, workers, gate };
-    return { ...own, clock, ids, log, defaultChannelId, exemptAdmins };
+    return { ...own, clock, ids, log, defaultChannelId, exemptAdmins, notify };
   });
   const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>
     defaultIn.map((id) => [id, cluster] as const),
@@ -180,6 +194,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     ...options,
     posting,
     defaultChannelId: options.defaultChannelId,
+    notify: options.notify ?? PLAIN_NOTIFY,
     doorOf: (cluster) => {
       const own = clusters.all.find((each) => each.cluster === cluster || !clusters.several);
       return own && { ...own, shown: (message) => told(message, own) };

@@ -1,5 +1,6 @@
 /** What a command or a click is to the code that serves it. */
 import type { View } from '@slack/types';
+import type { NotifyPolicy } from '../domain/notify.ts';
 import type { AccessPolicy, Role, WorkerPolicy } from '../domain/policy.ts';
 import type { Approvals, Costs } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
@@ -34,6 +35,7 @@ export type Services = {
   readonly defaultChannelId: string | undefined;
   /** Whether limits over time hold for admins. */
   readonly exemptAdmins: boolean;
+  readonly notify: NotifyPolicy;
 };
 
 /** No limit over time holds for this role. */
@@ -65,6 +67,8 @@ export type Clusters = {
 export type Call = {
   readonly by: SlackActor;
   readonly channelId: string | undefined;
+  /** The thread in that channel from which it came, where its operation is told. */
+  readonly threadTs?: string;
   readonly triggerId: string;
   /** The same for every delivery of the same click or command. */
   readonly key: string;
@@ -100,10 +104,12 @@ export const requestOf = (
   readonly by: SlackActor;
   readonly idempotencyKey: string;
   readonly channelId?: string;
+  readonly threadTs?: string;
   readonly reason?: string;
 } => ({
   by: call.by,
   idempotencyKey: call.key,
   ...(call.channelId === undefined ? {} : { channelId: call.channelId }),
+  ...(call.threadTs === undefined ? {} : { threadTs: call.threadTs }),
   ...(reason === undefined || reason === '' ? {} : { reason }),
 });

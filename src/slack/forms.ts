@@ -2,9 +2,14 @@
 import { z } from 'zod';
 import { parseHours } from '../domain/duration.ts';
 import type { ProvisionTyped } from './blocks/provision.ts';
+import type { Metadata } from './blocks/views.ts';
 
 const metadataSchema = z.object({
   channelId: z.string().optional(),
+  threadTs: z.string().optional(),
+  /** Clusters to choose from; and whether the channel is asked for. */
+  clusters: z.array(z.string()).optional(),
+  askChannel: z.boolean().optional(),
   /** Which of several clusters it is for. */
   cluster: z.string().optional(),
   operationId: z.string().optional(),
@@ -16,6 +21,7 @@ const metadataSchema = z.object({
 const elementSchema = z.looseObject({
   value: z.string().nullish(),
   selected_option: z.looseObject({ value: z.string() }).nullish(),
+  selected_conversation: z.string().nullish(),
   selected_options: z.array(z.looseObject({ value: z.string() })).nullish(),
 });
 const valuesSchema = z.record(z.string(), z.record(z.string(), elementSchema));
@@ -37,7 +43,7 @@ export function readForm(privateMetadata: string, state: unknown): Form | undefi
     metadata: metadata.data,
     value(id) {
       const element = values.data[id]?.[id];
-      const text = element?.selected_option?.value ?? element?.value ?? undefined;
+      const text = element?.selected_option?.value ?? element?.selected_conversation ?? element?.value ?? undefined;
       return text === undefined || text.trim() === '' ? undefined : text.trim();
     },
     ticked: (id) => (values.data[id]?.[id]?.selected_options ?? []).some((item) => item.value === id),
@@ -47,10 +53,23 @@ export function readForm(privateMetadata: string, state: unknown): Form | undefi
 /** Hours as typed into a field that asks for hours: a bare number counts as hours. */
 export const hoursOf = (text: string): number | undefined => parseHours(/^\d+$/.test(text) ? `${text}h` : text);
 
+/** What an open provision form carries on when it is shown again. */
+export function provisionMetadata({ metadata, value }: Form): Metadata {
+  const { threadTs, clusters, askChannel } = metadata;
+  const channelId = askChannel === true ? value('channel') : metadata.channelId;
+  return {
+    ...(channelId === undefined ? {} : { channelId }),
+    ...(threadTs === undefined ? {} : { threadTs }),
+    ...(clusters === undefined ? {} : { clusters }),
+    ...(askChannel === undefined ? {} : { askChannel }),
+  };
+}
+
 /** What stands in the provision form now, right or not, so that it can be shown again. */
 export function provisionTyped({ value }: Form): ProvisionTyped {
   const amount = Number(value('count') ?? NaN);
   const [size, own, reason, ttl] = [value('size'), value('own'), value('reason'), value('ttl')];
+  const cluster = value('cluster');
   const ttlHours = own === undefined ? Number(ttl ?? NaN) : hoursOf(own);
   return {
     ...(Number.isInteger(amount) && amount > 0 ? { count: amount } : {}),
@@ -58,6 +77,7 @@ export function provisionTyped({ value }: Form): ProvisionTyped {
     ...(ttlHours === undefined || !(ttlHours > 0) ? {} : { ttlHours }),
     ...(own === undefined ? {} : { ownTtl: own }),
     ...(reason === undefined ? {} : { reason }),
+    ...(cluster === undefined ? {} : { cluster }),
   };
 }
 

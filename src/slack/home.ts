@@ -4,17 +4,23 @@
  */
 import { createHash } from 'node:crypto';
 import type { HomeView } from '@slack/types';
+import { z } from 'zod';
 import type { AccessPolicy } from '../domain/policy.ts';
 import type { Approvals, Costs } from '../operations/index.ts';
 import type { Fleet, Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
-import { isBurstError } from '../domain/errors.ts';
+import { ALL_CLUSTERS } from '../domain/cluster-words.ts';
+import { BurstError, isBurstError } from '../domain/errors.ts';
+import { parseList } from '../domain/words.ts';
+import type { ListWords } from '../domain/words.ts';
+import { nearest } from './nearest.ts';
 import { waitingFor } from './approvals.ts';
 import { monthText } from './costs.ts';
 import type { Log } from './basics.ts';
 import { createLoop } from './loop.ts';
-import { homeOfAll, homeView } from './blocks/home.ts';
-import type { HomeFacts, Listed } from './blocks/home.ts';
+import { HOME_START, homeOfAll, homeView } from './blocks/home.ts';
+import { readClusterChoice } from './blocks/filters.ts';
+import type { HomeFacts, HomeState, Listed } from './blocks/home.ts';
 import type { Clients } from './clients.ts';
 import { RateLimited, createLimits } from './clients.ts';
 import { retryAfterSeconds } from './errors.ts';
@@ -52,18 +58,59 @@ export interface Home {
   opened(userId: string): Promise<void>;
   /** Another tab was opened instead. */
   closed(userId: string): void;
+  /** Another page or part of the workers was chosen in it: draws it at once. @throws BurstError for a choice of another version. */
+  turned(userId: string, actionId: string, value: string): Promise<void>;
   /** Something was done in it: it counts as open for a while longer. */
   used(userId: string): void;
   start(): void;
   stop(): Promise<void>;
 }
-type Tab = { untilMs: number; atMs: number; digest: string };
+type Tab = { untilMs: number; atMs: number; digest: string; state: HomeState };
 type Seen = {
   readonly fleet: Fleet | undefined;
   readonly running: readonly Listed[];
   readonly cost: string | undefined;
 };
 type World = readonly { readonly door: HomeDoor; readonly seen: Seen }[];
+
+const pageValue = z.object({
+  page: z.int().min(0).max(10_000),
+  words: z.string().max(200),
+  cluster: z.string().max(63).optional(),
+});
+/** The words of a menu; a size that is in no configuration any more is a size all the same. */
+function filterIn(words: string): ListWords | undefined {
+  const parsed = parseList(
+    words,
+    nearest,
+    words.split(' ').filter((word) => word !== 'all' && word !== 'mine'),
+  );
+  return parsed.ok ? parsed.value : undefined;
+}
+
+/** What is looked at after this choice; undefined when it cannot be read. */
+function readTurn(actionId: string, value: string, clusters: readonly string[], now: HomeState): HomeState | undefined {
+  const [, , verb = ''] = actionId.split(':');
+  if (verb === 'filter') {
+    const filter = filterIn(value);
+    return filter && { ...now, page: 0, filter };
+  }
+  if (verb === 'cluster') {
+    const choice = readClusterChoice(value, clusters);
+    const filter = choice && filterIn(choice.words);
+    return filter && { page: 0, filter, cluster: choice.cluster === ALL_CLUSTERS ? undefined : choice.cluster };
+  }
+  const parsed = pageValue.safeParse(parseJson(value));
+  const filter = parsed.success ? filterIn(parsed.data.words) : undefined;
+  return filter && { page: parsed.data?.page ?? 0, filter, cluster: parsed.data?.cluster };
+}
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export function createHome(options: HomeOptions): Home {
   const { clients, doors, clock, log } = options;
@@ -86,7 +133,7 @@ export function createHome(options: HomeOptions): Home {
     ]);
     return { fleet, cost, running: recent.filter(({ operation }) => ['running', 'stuck'].includes(operation.state)) };
   };
-  const draw = async (userId: string, world: World): Promise<HomeView> => {
+  const draw = async (userId: string, world: World, state: HomeState): Promise<HomeView> => {
     const each = await Promise.all(
       world.map(async ({ door: { cluster, gate, access }, seen }) => {
         const standing = await gate.standing({ by: { kind: 'slack', userId } });
@@ -99,12 +146,12 @@ export function createHome(options: HomeOptions): Home {
     );
     const [first] = each;
     const open = each.filter(({ facts }) => !('refusal' in facts));
-    if (each.length === 1 || open.length === 0) return homeView(first?.facts ?? NOTHING, clock.now());
-    return homeOfAll(open, clock.now());
+    if (each.length === 1 || open.length === 0) return homeView(first?.facts ?? NOTHING, clock.now(), state);
+    return homeOfAll(open, clock.now(), state);
   };
   /** @param lookedMs when the world was looked at. */
   const publish = async (userId: string, tab: Tab, world: World, lookedMs: number): Promise<void> => {
-    const view = await draw(userId, world);
+    const view = await draw(userId, world, tab.state);
     const digest = createHash('sha256').update(JSON.stringify(view)).digest('hex');
     tab.atMs = lookedMs;
     if (digest === tab.digest) return;
@@ -140,14 +187,35 @@ export function createHome(options: HomeOptions): Home {
     if (loop.stopping()) return;
     await round().catch((error: unknown) => log.error({ error: String(error) }, 'home tabs could not be refreshed'));
   });
+  const open = (userId: string, state: HomeState): Tab => {
+    const now = clock.now();
+    tabs.delete(userId);
+    if (tabs.size >= MOST_OPEN) tabs.delete([...tabs.keys()][0] ?? '');
+    const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '', state };
+    tabs.set(userId, tab);
+    loop.wake('opened');
+    return tab;
+  };
   return {
+    async turned(userId, actionId, value) {
+      const state = readTurn(
+        actionId,
+        value,
+        doors.map(({ cluster }) => cluster),
+        tabs.get(userId)?.state ?? HOME_START,
+      );
+      if (state === undefined)
+        throw new BurstError('invalid_input', 'This menu is from another version of Burst.', {
+          left: 'Nothing was changed.',
+          hint: 'Open the tab again.',
+        });
+      // also after a restart, which has forgotten the tab
+      const tab = open(userId, state);
+      await publish(userId, tab, await look(), clock.now());
+    },
     async opened(userId) {
       const now = clock.now();
-      if (tabs.size >= MOST_OPEN) tabs.delete([...tabs.keys()][0] ?? '');
-      const tab: Tab = { untilMs: now + OPEN_MS, atMs: now, digest: '' };
-      tabs.delete(userId);
-      tabs.set(userId, tab);
-      loop.wake('opened');
+      const tab = open(userId, HOME_START);
       try {
         // Audits a refusal; what is shown is decided again when it is drawn.
         const who = { by: { kind: 'slack', userId } } as const;

@@ -20,6 +20,8 @@ import { createUnheard } from './unheard.ts';
 import { refreshDestroy } from './commands/destroy.ts';
 import { refreshProvision } from './commands/provision.ts';
 import { readForm } from './forms.ts';
+import { onShortcut, shortcutBody, threadOf } from './shortcuts.ts';
+import { reloadForm } from './confirmations.ts';
 import { handleSubmit } from './submits.ts';
 import type { Submit } from './outcome.ts';
 
@@ -44,7 +46,11 @@ const viewSchema = z.looseObject({
   private_metadata: z.string().default(''),
   state: z.looseObject({ values: z.unknown() }).optional(),
 });
-const fieldBody = z.looseObject({ view: viewSchema.optional() });
+const fieldBody = z.looseObject({
+  user: userSchema.optional(),
+  view: viewSchema.optional(),
+  actions: z.array(z.looseObject({ action_id: z.string() })).optional(),
+});
 const actionBody = z.looseObject({
   user: userSchema,
   trigger_id: z.string().default(''),
@@ -186,25 +192,53 @@ export function registerListeners(
       value: action.selected_option?.value ?? action.value ?? '',
       messageKey,
     };
-    await track(
-      guard({ what: 'action', reply, late: isTakenUp(context) }, () => turns.run(user.id, () => clicks(click, call))),
-    );
+    const serve = action.action_id.startsWith('burst:home:')
+      ? () => home.turned(user.id, action.action_id, click.value)
+      : () => clicks(click, call);
+    await track(guard({ what: 'action', reply, late: isTakenUp(context) }, () => turns.run(user.id, serve)));
   });
   // Changes of form fields arrive as actions too; the provision form adds up what is asked for, the confirmation's button
   // says what it would do.
   app.action(/^(?!burst:)/, async ({ ack, body }) => {
-    const view = fieldBody.safeParse(body).data?.view;
+    const { view, user, actions } = fieldBody.safeParse(body).data ?? {};
     if (view === undefined) return track(unheard(body, ack as Ack));
     await ack();
     const { id, hash, private_metadata: metadata, state } = view;
     const refresh = async (): Promise<void> => {
       if (view.callback_id === CALLBACKS.provision)
         await refreshProvision({ viewId: id, hash, metadata, values: state?.values }, services);
-      if (view.callback_id === CALLBACKS.destroy)
+      const open = { viewId: id, hash, callbackId: view.callback_id, metadata, values: state?.values };
+      const reloads = actions?.[0]?.action_id === 'reload' || view.callback_id === CALLBACKS.extend;
+      if (reloads && user !== undefined) await reloadForm(open, actorOf(user.id, user.username ?? user.name), services);
+      else if (view.callback_id === CALLBACKS.destroy)
         await refreshDestroy({ id, hash, metadata, values: state?.values }, view, services);
     };
     await track(
       refresh().catch((error: unknown) => log.info({ error: String(error) }, 'a form could not be brought up to date')),
+    );
+  });
+
+  app.shortcut(/^burst_/, async ({ ack, body, respond, context }) => {
+    await ack();
+    const parsed = shortcutBody.safeParse(body);
+    if (!parsed.success) return log.warn({}, 'malformed shortcut ignored');
+    const { user, channel, response_url: url, trigger_id: triggerId } = parsed.data;
+    const where = url === undefined ? undefined : (respond as Respond);
+    const reply = answers({ userId: user.id, channelId: channel?.id, respond: where, replaceOriginal: false });
+    const threadTs = channel === undefined ? undefined : threadOf(parsed.data);
+    const call: Call = {
+      by: actorOf(user.id, user.username ?? user.name),
+      channelId: channel?.id,
+      ...(threadTs === undefined ? {} : { threadTs }),
+      triggerId,
+      key: `shortcut ${triggerId}`,
+      reply,
+      replace: reply,
+    };
+    await track(
+      guard({ what: 'shortcut', reply, late: isTakenUp(context) }, () =>
+        turns.run(user.id, () => onShortcut(call, clusters)),
+      ),
     );
   });
 

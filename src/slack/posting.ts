@@ -27,7 +27,12 @@ const unusableChannel = new Set([
   'restricted_action',
   'user_not_found',
   'cannot_dm_bot',
+  'thread_not_found',
+  'cannot_reply_to_message',
 ]);
+/** Slack has no place for the message there, and will have none. */
+export const isUnreachable = (error: unknown): boolean =>
+  unusableChannel.has(platformError(error) ?? '') || error instanceof WorkspaceGone;
 const goneMessage = new Set([
   'message_not_found',
   'cant_update_message',
@@ -159,7 +164,7 @@ export function createPosting(options: {
           );
           return { channelId: answer.channel ?? channel, ts: answer.ts ?? '' };
         } catch (error) {
-          if (!unusableChannel.has(platformError(error) ?? '') && !(error instanceof WorkspaceGone)) throw error;
+          if (!isUnreachable(error)) throw error;
           failure = error;
         }
       if (failure !== undefined) throw failure instanceof Error ? failure : new Error('no channel took the message');

@@ -9,17 +9,21 @@ import { code, sentence } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
 import { provisionView } from './blocks/provision.ts';
 import type { ProvisionTyped } from './blocks/provision.ts';
-import { CALLBACKS, extendView, messageView, noteView } from './blocks/views.ts';
-import { hoursOf, provisionTyped, readForm } from './forms.ts';
+import { CALLBACKS, messageView, noteView } from './blocks/views.ts';
+import { hoursOf, provisionMetadata, provisionTyped, readForm } from './forms.ts';
 import type { Form } from './forms.ts';
 import { exemption } from './call.ts';
 import type { Services } from './call.ts';
+import { drainAsShown, drainConfirmation, extendForm, forceAsShown, forceConfirmation } from './confirmations.ts';
 import { refuseFields, refuseForm, showOutcome } from './outcome.ts';
 import type { Submit } from './outcome.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
 
 const failure = (error: BurstError): Message => errorMessage(error);
+/** Said above a confirmation that is shown again. */
+const asItIs = (error: BurstError, left: string): string =>
+  `:warning: ${sentence(error.message)} ${left} This is how it is now:`;
 
 /** Serves one submission to its end, in the form's cluster; unknown forms are acknowledged with a note. */
 export async function handleSubmit(submit: Submit, { clusters }: Services): Promise<void> {
@@ -27,7 +31,9 @@ export async function handleSubmit(submit: Submit, { clusters }: Services): Prom
   if (form === undefined) {
     return refuseForm(submit, 'This form is from another version of Burst. Nothing was done.');
   }
-  const cluster = form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name;
+  // the choice is among those that the form offered
+  const chosen = form.metadata.clusters?.find((name) => name === form.value('cluster'));
+  const cluster = chosen ?? form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name;
   if (!clusters.names.includes(cluster)) {
     return refuseForm(submit, `The cluster ${code(cluster)} is not in the configuration any more. Nothing was done.`);
   }
@@ -36,12 +42,14 @@ export async function handleSubmit(submit: Submit, { clusters }: Services): Prom
 
 async function serve(submit: Submit, form: Form, services: Services): Promise<void> {
   const { value, ticked } = form;
-  const { channelId, workers, fingerprints, drainFirst, operationId } = form.metadata;
+  const { threadTs, workers, fingerprints, drainFirst, operationId } = form.metadata;
+  const channelId = form.metadata.askChannel === true ? value('channel') : form.metadata.channelId;
   const who = { by: submit.by, channelId };
   const request = {
     by: submit.by,
     idempotencyKey: `view ${submit.viewId} ${submit.hash}`,
     ...(channelId === undefined ? {} : { channelId }),
+    ...(threadTs === undefined ? {} : { threadTs }),
   };
   const show = (view: ModalView, message: Message): Promise<void> => showOutcome(submit, services, view, message);
   const work = async (
@@ -98,7 +106,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
           `From ${policy.minTtlHours} h to ${policy.maxTtlHours} h, in whole hours; for example 36h or 3d`;
       if (Object.keys(errors).length > 0) return refuseFields(submit, errors);
       const typed: ProvisionTyped = provisionTyped(form);
-      const { ownTtl: _own, ...wanted } = typed;
+      const { ownTtl: _own, cluster: _cluster, ...wanted } = typed;
       return work(
         'Provision workers',
         async () => {
@@ -109,15 +117,23 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
         async (error) => {
           if (error.code === 'forbidden' || error.code === 'awaiting_approval') return undefined;
           const fleet = await services.operations.fleet().catch(() => undefined);
-          return provisionView(policy, fleet, channelId === undefined ? {} : { channelId }, typed, failure(error).text);
+          return provisionView(policy, fleet, provisionMetadata(form), typed, failure(error).text);
         },
       );
     }
     case CALLBACKS.drain:
-      return work('Drain', async () => {
-        const role = await services.gate.requireWorkers(who, workers, 'drain');
-        return acceptedMessage(await services.operations.drain({ ...request, workers, admin: role === 'admin' }));
-      });
+      return work(
+        'Drain',
+        async () => {
+          const role = await services.gate.requireWorkers(who, workers, 'drain');
+          await drainAsShown(form, services);
+          return acceptedMessage(await services.operations.drain({ ...request, workers, admin: role === 'admin' }));
+        },
+        async (error) =>
+          error.code === 'changed_meanwhile'
+            ? drainConfirmation(workers, who, services, asItIs(error, 'Nothing was drained.'))
+            : undefined,
+      );
     case CALLBACKS.destroy: {
       const force = ticked('force');
       if (force && (workers.length !== 1 || value('typed') !== workers[0]))
@@ -140,12 +156,7 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
         },
         async (error) =>
           error.code === 'changed_meanwhile' || error.code === 'not_drained'
-            ? destroyConfirmation(
-                workers,
-                who,
-                services,
-                `:warning: ${sentence(error.message)} Nothing was destroyed. This is how it is now:`,
-              )
+            ? destroyConfirmation(workers, who, services, asItIs(error, 'Nothing was destroyed.'))
             : undefined,
       );
     }
@@ -166,21 +177,16 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
         async (error) =>
           error.code === 'forbidden' || error.code === 'awaiting_approval'
             ? undefined
-            : extendView(
-                workers,
-                services.workers,
-                channelId === undefined ? {} : { channelId },
-                hours,
-                failure(error).text,
-              ),
+            : extendForm(workers, who, services, { hours, problem: failure(error).text }),
       );
     }
     case CALLBACKS.force: {
       const [worker = ''] = workers;
       if (value('typed') !== worker) return refuseFields(submit, { typed: `Type ${worker} exactly to force` });
       const reason = value('reason');
-      return work('Force', async () => {
+      const force = async (): Promise<Message> => {
         await services.gate.require(who, 'admin', 'force', worker);
+        await forceAsShown(form, services);
         const { operation } = await services.operations.force({
           ...request,
           operationId: operationId ?? '',
@@ -190,7 +196,12 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
         return {
           text: `:warning: Forced: the pods of ${code(worker)} are deleted past their budgets; the message of operation ${code(operation.id)} tells the rest.`,
         };
-      });
+      };
+      return work('Force', force, async (error) =>
+        error.code === 'changed_meanwhile'
+          ? forceConfirmation(operationId ?? '', worker, who, services, asItIs(error, 'Nothing was forced.'))
+          : undefined,
+      );
     }
     case DENY_CALLBACK:
       return submitDenial(submit, form, services);

@@ -18,7 +18,12 @@ export const paramsSchema: z.ZodType<OperationParams> = z.discriminatedUnion('ki
   z.object({ kind: z.literal('drain'), workers: z.array(text), permanent: z.boolean() }),
   z.object({ kind: z.literal('destroy'), workers: z.array(text), force: z.boolean() }),
   z.object({ kind: z.literal('extend'), workers: z.array(text), hours: number }),
-  z.object({ kind: z.literal('expire'), workers: z.array(text), deadlineMs: number }),
+  z.object({
+    kind: z.literal('expire'),
+    workers: z.array(text),
+    deadlineMs: number,
+    vanished: z.literal(true).exactOptional(),
+  }),
   z.object({
     kind: z.literal('repair'),
     workers: z.array(text),
@@ -57,6 +62,8 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   nodeUid: text.exactOptional(),
   cordonedByUs: z.boolean().exactOptional(),
   vmGone: z.boolean().exactOptional(),
+  nodeWasGone: z.boolean().exactOptional(),
+  vmWasGone: z.boolean().exactOptional(),
   lateClone: z.boolean().exactOptional(),
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),

@@ -424,6 +424,19 @@ create table installations (
 ) strict, without rowid;
 `;
 
+const notifyChoices = `
+create table notify_choices (
+  user_id text primary key,
+  choice text not null check (choice in ('channel', 'dm', 'both'))
+) strict, without rowid;
+`;
+
+/** What is asked for from a thread is told there. */
+const threads = `
+alter table operations add column thread_ts text;
+alter table approvals add column thread_ts text;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -437,4 +450,6 @@ export const migrations: readonly Migration[] = [
   { name: 'what workers cost', sql: costs },
   { name: 'times that VM servers were away', sql: servers },
   { name: 'installations in workspaces', sql: installations },
+  { name: 'how people want to be told', sql: notifyChoices },
+  { name: 'threads that operations are told in', sql: threads },
 ];

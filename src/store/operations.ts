@@ -62,6 +62,7 @@ export function createOperation(
     requester: JSON.stringify(operation.requester),
     requester_id: actorId(operation.requester),
     channel_id: operation.channelId ?? null,
+    thread_ts: operation.threadTs ?? null,
     reason: operation.reason,
     idempotency_key: operation.idempotencyKey,
     created_at_ms: operation.createdAtMs,

@@ -32,6 +32,7 @@ export function toOperation(row: Selectable<OperationsTable>): Operation {
     params: readJson(paramsSchema, row.params, where('params')),
     requester: readJson(actorSchema, row.requester, where('requester')),
     channelId: orUndefined(row.channel_id),
+    ...(row.thread_ts === null ? {} : { threadTs: row.thread_ts }),
     reason: row.reason,
     idempotencyKey: row.idempotency_key,
     createdAtMs: row.created_at_ms,

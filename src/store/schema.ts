@@ -38,6 +38,7 @@ export type OperationsTable = {
   requester: string;
   requester_id: string;
   channel_id: string | null;
+  thread_ts: string | null;
   reason: string;
   idempotency_key: string;
   created_at_ms: number;
@@ -168,6 +169,7 @@ export type ApprovalsTable = {
   requester: string;
   requester_id: string;
   channel_id: string | null;
+  thread_ts: string | null;
   ask_in: string | null;
   reason: string;
   why: string;
@@ -214,8 +216,11 @@ export type InstallationsTable = {
   sealed: string;
 };
 
+export type NotifyChoicesTable = { user_id: string; choice: string };
+
 export type Tables = {
   inbox: InboxTable;
+  notify_choices: NotifyChoicesTable;
   approvals: ApprovalsTable;
   approval_decisions: ApprovalDecisionsTable;
   health_episodes: HealthTable;

@@ -16,6 +16,7 @@ import * as installations from './installations.ts';
 import * as health from './health.ts';
 import { hiding } from './hiding.ts';
 import * as inbox from './inbox.ts';
+import * as notify from './notify.ts';
 import * as operations from './operations.ts';
 import * as outbox from './outbox.ts';
 import * as rates from './rates.ts';
@@ -207,6 +208,8 @@ function makeStore(database: Database, quick: Database, clock: Clock, installati
         if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
         if (row !== undefined) audit.appendAudit(writer, [row]);
       }),
+    notifyChoices: async (userIds) => read((reader) => notify.notifyChoices(reader, userIds)),
+    saveNotifyChoice: (userId, choice) => write((writer) => notify.saveNotifyChoice(writer, userId, choice)),
 
     createApproval: (approval, rows, notices) =>
       write((writer) => approvals.createApproval(writer, approval, rows, notices, clock.now())),

@@ -9,6 +9,7 @@ import { openStore } from '../../src/store/index.ts';
 import { until } from '../contract/cluster-admin.ts';
 import { noLog, realClock, testIds } from '../contract/cluster-setup.ts';
 import { Faults, World } from '../operations/world.ts';
+import { ALWAYS_LOUD } from '../../src/domain/quiet-hours.ts';
 
 export const by = { kind: 'slack', userId: 'U0OPERATOR1' } as const;
 const HOUR_MS = 3_600_000;
@@ -100,6 +101,7 @@ export async function startService(
     clock: realClock,
     vms: world.provider,
     policy: {
+      quiet: ALWAYS_LOUD,
       warnBeforeMs: [],
       maxRemovalsAtOnce: 3,
       retryAfterMs: 60_000,

@@ -11,6 +11,8 @@ import type { Store } from '../../src/ports/store.ts';
 import { openStore } from '../../src/store/index.ts';
 import { manualClock } from './clock.ts';
 import { Faults, World } from './world.ts';
+import { ALWAYS_LOUD } from '../../src/domain/quiet-hours.ts';
+import type { QuietPolicy } from '../../src/domain/quiet-hours.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -44,6 +46,7 @@ export async function createHarness(
     readonly limits?: { readonly stepTimeoutMs?: number };
     readonly health?: Partial<HealthPolicy>;
     readonly withWorld?: (world: World) => void;
+    readonly quiet?: QuietPolicy;
   } = {},
 ) {
   const clock = manualClock();
@@ -135,6 +138,7 @@ export async function createHarness(
     clock,
     vms: deps.vms,
     policy: {
+      quiet: more.quiet ?? ALWAYS_LOUD,
       warnBeforeMs: [2 * HOUR, 30 * MINUTE],
       maxRemovalsAtOnce: 3,
       retryAfterMs: 10 * MINUTE,

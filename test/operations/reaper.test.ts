@@ -18,6 +18,68 @@ const alerts = async (h: Harness): Promise<string[]> =>
   (await h.store.dueOutbox(h.clock.now(), 99)).flatMap(({ notice }) => (notice.kind === 'alert' ? [notice.text] : []));
 
 describe('the reaper', () => {
+  it('warns before quiet hours of what would fall into them, wakes up for that, and moves no deadline', async () => {
+    const start = (await createHarness()).clock.now();
+    const minuteOf = (ms: number): number => Math.floor((ms % (24 * HOUR)) / MINUTE);
+    const window = { from: minuteOf(start + HOUR), to: minuteOf(start + 6 * HOUR), days: [] };
+    const h = await createHarness(undefined, { quiet: { timezone: 'UTC', windows: [window] } });
+    const [name = ''] = await provisioned(h);
+    const warned = async (): Promise<number> => (await h.reaper.tick()).warned;
+    await h.clock.advance(start + 50 * MINUTE - h.clock.now());
+    expect(await warned()).toBe(0);
+    const next = (await h.reaper.nextMs()) ?? Infinity;
+    expect(next).toBeLessThan(start + HOUR);
+    await h.clock.advance(next - h.clock.now());
+    expect(await warned()).toBe(1);
+    await h.clock.advance(start + 3.6 * HOUR - h.clock.now());
+    expect(await warned()).toBe(0);
+    // made in the quiet hours: who asks is awake
+    await h.operations.extend({ ...request('e'), workers: [name], hours: 1 });
+    await h.settle();
+    expect(await warned()).toBe(1);
+    const deadlineMs = (await h.store.getSchedule('main', name))?.expiresAtMs ?? 0;
+    await h.clock.advance(deadlineMs - h.clock.now() - 1);
+    expect(await h.reaper.tick()).toMatchObject({ expired: 0, warned: 0 });
+    await h.clock.advance(1);
+    expect((await h.reaper.tick()).expired).toBe(1);
+  });
+
+  it('removes workers of one operation at their deadline in one operation; one that may not go keeps no other', async () => {
+    const h = await createHarness();
+    const names = await provisioned(h, 3);
+    const [bad = ''] = names;
+    await h.clock.advance(4 * HOUR);
+    h.world.nodes.set(bad, {
+      ...(h.world.nodes.get(bad) ?? node(bad)),
+      labels: { 'worker-type': 'burst', 'node-role.kubernetes.io/control-plane': '' },
+    });
+    expect((await h.reaper.tick()).expired).toBe(2);
+    await h.settle();
+    expect(burstVms(h)).toEqual([bad]);
+    const again = await createHarness();
+    await provisioned(again, 3);
+    await again.clock.advance(4 * HOUR);
+    expect((await again.reaper.tick()).expired).toBe(3);
+    await again.settle();
+    expect(await again.operations.recent({ limit: 1 })).toMatchObject([
+      { operation: { kind: 'expire', state: 'succeeded' }, runs: [{}, {}, {}] },
+    ]);
+  });
+
+  it('an expiry that finds its node gone removes the VM and says that there was no node', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    await h.clock.advance(4 * HOUR);
+    h.world.joins = false;
+    h.world.nodes.delete(name);
+    expect((await h.reaper.tick()).expired).toBe(1);
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+    const [{ operation, runs } = { operation: undefined, runs: [] }] = await h.operations.recent({ limit: 1 });
+    expect(operation?.state).toBe('succeeded');
+    expect(runs[0]?.data.nodeWasGone).toBe(true);
+  });
+
   it('warns once for each lead time, again after an extension, and removes at the deadline', async () => {
     const h = await createHarness();
     const [name = ''] = await provisioned(h);

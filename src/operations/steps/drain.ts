@@ -85,7 +85,7 @@ export function cordon(deps: StepDeps, mode: DrainMode): Step {
 }
 
 function gone(context: StepContext, mode: DrainMode): StepResult {
-  if (mode.removing) return { kind: 'done', text: 'there is no node' };
+  if (mode.removing) return { kind: 'done', text: 'there is no node', data: { nodeWasGone: true } };
   return { kind: 'fail', failure: { code: 'not_found', message: `There is no node ${context.run.workerName}.` } };
 }
 

@@ -64,7 +64,8 @@ export function stopVm(deps: StepDeps): Step {
       if (id === undefined) return { kind: 'done', text: 'no VM of this name is known or listed' };
       const vm = await deps.vms.find(id, context.signal);
       const identity = identify(vm, context.run.workerName, await ownerTagOf(deps, context.run));
-      if (vm === undefined) return { kind: 'done', text: `VM ${id} is gone already`, data: { vmGone: true } };
+      if (vm === undefined)
+        return { kind: 'done', text: `VM ${id} is gone already`, data: { vmGone: true, vmWasGone: true } };
       if (identity !== 'ours' && !(identity === 'untagged' && context.data.lateClone === true))
         throw foreignVm(vm, context.run.workerName);
       if (vm.state === 'stopped' && vm.lock === undefined) return { kind: 'done', text: `VM ${id} stopped` };

@@ -38,6 +38,34 @@ const heads: Partial<Record<ErrorCode, string>> = {
   unknown_outcome: ':warning: Whether this happened is not known yet.',
 };
 
+/** What to do instead, where the error itself does not say: a refusal never ends in a wall. */
+const instead: Readonly<Record<ErrorCode, string>> = {
+  invalid_input: '/burst help shows how each command is written.',
+  not_found: '/burst list shows the workers, /burst ops the operations.',
+  ambiguous: 'Give more of the name; /burst list shows all.',
+  safety_violation:
+    'It protects what is not provably a burst worker; whoever looks after the cluster can change the node itself.',
+  forbidden: 'Ask somebody who may.',
+  awaiting_approval: '/burst ops shows what waits for approval.',
+  limit_reached: 'Ask for less, or let go of what is no longer needed: /burst list burst mine.',
+  rate_limited: 'Wait a little, or ask for less.',
+  over_budget: 'Ask for less, or let go of what is no longer needed: /burst list burst mine.',
+  worker_busy: '/burst ops shows what is under way; wait for its end, or /burst cancel it.',
+  not_drained: 'Drain it first: /burst drain NAME.',
+  changed_meanwhile: 'Look at it as it is now, and ask again.',
+  not_cancellable: '/burst ops shows how far it is.',
+  not_retryable: '/burst ops shows what can be retried; otherwise ask for it anew.',
+  not_forcible: '/burst ops shows what is under way.',
+  unavailable: 'Try again in a minute; whoever runs Burst sees why in its log.',
+  stale_generation: 'Look at it as it is now: /burst ops.',
+  conflict: 'Look at it as it is now, and ask again.',
+  denied: 'Whoever runs Burst can change what its account may do.',
+  busy: 'Try again in a moment.',
+  unknown_outcome: 'Burst looks again by itself; /burst ops tells.',
+  provider_failed: '/burst ops offers to retry; the VM server tells more.',
+  internal: 'Try again; whoever runs Burst finds the reason in its log.',
+};
+
 /** Mistakes that the person can mend in what they typed. */
 const mistakes: ReadonlySet<ErrorCode> = new Set(['invalid_input', 'not_found', 'ambiguous']);
 
@@ -51,7 +79,12 @@ export function errorMessage(error: BurstError, retryWith?: (suggestion: string)
   const lines = [
     `${head} ${sentence(clamp(error.message, 1200))}`,
     ...(error.left === undefined ? [] : [sentence(clamp(error.left, 500))]),
-    ...(error.hint === undefined ? [] : [`:bulb: ${escape(clamp(error.hint, 500))}`]),
+    ...(error.hint === undefined &&
+    (error.retryAtMs !== undefined ||
+      error.suggestions.length > 0 ||
+      (error instanceof AccessRefused && error.markup !== ''))
+      ? []
+      : [`:bulb: ${escape(clamp(error.hint ?? instead[error.code], 500))}`]),
     ...(error.retryAtMs === undefined ? [] : [`Try again ${date(error.retryAtMs)}.`]),
     ...(typed !== undefined && typed !== '' && mistakes.has(error.code) ? [`You typed: ${codeOf(typed, 300)}`] : []),
     ...(error instanceof AccessRefused && error.markup !== '' ? [error.markup] : []),

@@ -3,7 +3,7 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import type { DrainPreview } from '../../domain/drain-plan.ts';
 import type { OperationKind } from '../../domain/operation.ts';
 import { code, context, count, fit, foreign, plain, section } from './text.ts';
-import { CALLBACKS } from './views.ts';
+import { CALLBACKS, lookedAt } from './views.ts';
 import type { Metadata } from './views.ts';
 
 const MOST = 15;
@@ -11,7 +11,13 @@ const list = (items: readonly string[]): string =>
   [...items.slice(0, MOST), ...(items.length > MOST ? [`and ${items.length - MOST} more`] : [])].join('\n');
 
 /** What force would delete, what would be lost for good, and the worker's name to be typed. */
-export function forceView(kind: OperationKind, preview: DrainPreview, metadata: Metadata): ModalView {
+export function forceView(
+  kind: OperationKind,
+  preview: DrainPreview,
+  metadata: Metadata,
+  nowMs: number,
+  problem?: string,
+): ModalView {
   const pods = [...preview.evict, ...preview.errors].map((pod) => `• ${foreign(`${pod.namespace}/${pod.name}`)}`);
   const losses = [
     ...preview.losses.map((loss) => `• ${foreign(loss)}`),
@@ -40,7 +46,9 @@ export function forceView(kind: OperationKind, preview: DrainPreview, metadata: 
     close: plain('Keep waiting', 24),
     private_metadata: JSON.stringify(metadata),
     blocks: [
-      ...fit(blocks, 90, 40_000),
+      ...(problem === undefined ? [] : [section(problem)]),
+      ...fit(blocks, 85, 40_000),
+      ...lookedAt(nowMs),
       {
         type: 'input',
         block_id: 'typed',

@@ -1,7 +1,9 @@
 /** The App Home and the panel. Pure: data in, blocks out. */
-import type { Button, HomeView, KnownBlock, Overflow } from '@slack/types';
+import type { Button, HomeView, KnownBlock } from '@slack/types';
 import type { Approval } from '../../domain/approval.ts';
 import { mayActOn } from '../../domain/access.ts';
+import { matchesList, wordsFor } from '../../domain/list.ts';
+import type { ListWords } from '../../domain/words.ts';
 import type { Operation, Run } from '../../domain/operation.ts';
 import type { Role } from '../../domain/policy.ts';
 import type { WorkerView } from '../../domain/worker.ts';
@@ -9,6 +11,7 @@ import type { Fleet } from '../../operations/types.ts';
 import { ALL_CLUSTERS } from '../../domain/cluster-words.ts';
 import { waitingBlocks } from './approvals.ts';
 import { actingIn } from './clusters.ts';
+import { filterMenus } from './filters.ts';
 import { operationLine } from './operation.ts';
 import { button, code, context, count, deadline, escape, fit, foreign, mention, plain, section } from './text.ts';
 import type { Message } from './text.ts';
@@ -28,8 +31,9 @@ export type HomeFacts = { readonly userId: string; readonly channels: readonly s
   /** Why nothing may be shown; may carry mentions of our own making. */
   | { readonly refusal: string }
 );
-const MOST_OWN = 40;
-const MOST_OTHERS = 30;
+/** Workers on one page: with all else, a view stays below its 100 blocks. */
+const PAGE = 25;
+const MOST_CLUSTERS = 12;
 const MOST_RUNNING = 10;
 const MOST_PROVISIONS = 5;
 
@@ -78,99 +82,177 @@ export function panelOfAll(fleets: readonly ClusterFleet[], userId: string, nowM
   };
 }
 
-const burstOf = (fleet: Fleet): WorkerView[] =>
-  fleet.workers
+const burstOf = (fleet: Fleet | undefined): WorkerView[] =>
+  (fleet?.workers ?? [])
     .filter((worker) => worker.type === 'burst')
     .sort((a, b) => (a.expiresAtMs ?? Infinity) - (b.expiresAtMs ?? Infinity));
 const ownOf = (fleet: Fleet, userId: string): WorkerView[] =>
   burstOf(fleet).filter((worker) => worker.owner === userId);
 
-/** Fleet at a glance for one person: what they may see and do, theirs first, soonest deadline first. */
-export function homeView(facts: HomeFacts, nowMs: number): HomeView {
-  const head: KnownBlock = { type: 'header', text: plain('Burst workers', 150) };
+/** What of the workers a person looks at. */
+export type HomeState = { readonly page: number; readonly filter: ListWords; readonly cluster?: string | undefined };
+export const HOME_START: HomeState = { page: 0, filter: { mine: false } };
+type Seen = Exclude<HomeFacts, { readonly refusal: string }>;
+type Of = { readonly cluster: string | undefined; readonly facts: Seen };
+
+/** Fleet at a glance for one person: what they may see and do, theirs first, soonest deadline first, page by page. */
+export function homeView(facts: HomeFacts, nowMs: number, state: HomeState = HOME_START): HomeView {
   if ('refusal' in facts)
     return { type: 'home', blocks: [head, section(`:lock: ${facts.refusal}`), actions(buttons.help)] };
-  const { fleet, role, userId } = facts;
-  const limited = facts.channels.length > 0;
-  const where = `Commands and buttons are allowed in ${facts.channels
-    .slice(0, 5)
-    .map((id) => `<#${escape(id)}>`)
-    .join(', ')}.`;
-  const tools: KnownBlock = limited
-    ? context(where)
-    : actions(...(role === 'viewer' ? [] : [buttons.provision]), buttons.list, buttons.ops, buttons.help);
-  if (fleet === undefined)
-    return { type: 'home', blocks: [head, section(':warning: The fleet could not be read.'), tools] };
-  const menuOf = (worker: WorkerView): Overflow | undefined =>
-    limited ? undefined : workerMenu(worker, mayActOn(role, userId, worker.owner));
-  const line = (worker: WorkerView): KnownBlock => {
-    const menu = menuOf(worker);
-    const owner = worker.owner === undefined || worker.owner === userId ? '' : `, ${mention(worker.owner)}`;
-    const activity = worker.activity === undefined ? '' : `, ${foreign(worker.activity, 100)}`;
-    return {
-      ...section(
-        `${code(worker.name)} ${statusText[worker.status]}, ${worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs)}${owner}${activity}`,
-      ),
-      ...(menu === undefined ? {} : { accessory: menu }),
-    };
-  };
-  const shown = (title: string, workers: readonly WorkerView[], most: number, none: string): KnownBlock[] => [
-    section(`*${title}*: ${workers.length === 0 ? none : count(workers.length, 'worker')}`),
-    ...workers.slice(0, most).map(line),
-    ...(workers.length > most ? [context(`and ${workers.length - most} more: \`/burst list burst\``)] : []),
-  ];
-  const own = ownOf(fleet, userId);
-  const others = burstOf(fleet).filter((worker) => worker.owner !== userId);
-  const room = Math.max(0, fleet.maxBurstWorkers - fleet.burstCount);
+  return homeOf([{ cluster: undefined, facts }], nowMs, state);
+}
+
+/** What one person sees of several clusters together; each line says its cluster, and acts there. */
+export const homeOfAll = (
+  each: readonly { readonly cluster: string; readonly facts: HomeFacts }[],
+  nowMs: number,
+  state: HomeState = HOME_START,
+): HomeView =>
+  homeOf(
+    each.flatMap(({ cluster, facts }) => ('refusal' in facts ? [] : [{ cluster, facts }])),
+    nowMs,
+    state,
+  );
+
+const head: KnownBlock = { type: 'header', text: plain('Burst workers', 150) };
+const inCluster = (blocks: readonly KnownBlock[], cluster: string | undefined): KnownBlock[] =>
+  cluster === undefined ? [...blocks] : actingIn(blocks, cluster);
+const whereText = (cluster: string | undefined): string => (cluster === undefined ? '' : `*${escape(cluster)}* · `);
+
+function homeOf(each: readonly Of[], nowMs: number, state: HomeState): HomeView {
+  const several = each.some(({ cluster }) => cluster !== undefined);
+  const approvals = each.flatMap(({ cluster, facts }) =>
+    waitingBlocks(facts.approvals ?? []).map((block) => inCluster([block], cluster)),
+  );
   return {
     type: 'home',
     blocks: [
       head,
-      section(
-        `${fleetLine(fleet)}\nRoom for ${count(room, 'more burst worker')}.${facts.cost === undefined ? '' : ` ${facts.cost}`}`,
-      ),
-      tools,
-      { type: 'divider' },
-      ...fit(
-        [
-          ...waitingBlocks(facts.approvals ?? []),
-          ...running(facts.running),
-          ...shown('Yours', own, MOST_OWN, 'none'),
-          ...(others.length === 0 ? [] : shown("Others'", others, MOST_OTHERS, 'none')),
-        ],
-        92,
-        120_000,
-      ),
+      ...each.slice(0, MOST_CLUSTERS).map((of) => glance(of)),
+      ...(each.length > MOST_CLUSTERS ? [context(`and ${each.length - MOST_CLUSTERS} more clusters`)] : []),
+      ...toolsOf(each, several),
+      ...fit(approvals.flat(), 20, 40_000),
+      ...running(each),
+      ...workersOf(each, nowMs, state),
       context('`/burst help` says what can be done.'),
     ],
   };
 }
 
-/** What one person sees of each of several clusters, one after the other, each with its share of the room. */
-export function homeOfAll(
-  each: readonly { readonly cluster: string; readonly facts: HomeFacts }[],
-  nowMs: number,
-): HomeView {
-  const head: KnownBlock = { type: 'header', text: plain('Burst workers', 150) };
-  const share = Math.floor(98 / Math.max(1, each.length));
-  return {
-    type: 'home',
-    blocks: [
-      head,
-      ...each.flatMap(({ cluster, facts }) => {
-        const [, ...own] = homeView(facts, nowMs).blocks;
-        const title: KnownBlock = { type: 'header', text: plain(cluster, 150) };
-        return [title, ...actingIn(fit(own as KnownBlock[], share - 1, 200_000 / each.length), cluster)];
-      }),
-    ],
-  };
+/** A cluster in a few lines: its workers by status, and the room that is left. */
+function glance({ cluster, facts: { fleet, cost } }: Of): KnownBlock {
+  if (fleet === undefined) return section(`${whereText(cluster)}:warning: The fleet could not be read.`);
+  const room = Math.max(0, fleet.maxBurstWorkers - fleet.burstCount);
+  const burst = fleet.workers.filter(({ type }) => type === 'burst');
+  const by = (['ready', 'busy', 'draining', 'not_ready'] as const).flatMap((status) => {
+    const some = burst.filter((worker) => worker.status === status).length;
+    return some === 0 ? [] : [`${statusText[status]} ${some}`];
+  });
+  const burstLine = by.length === 0 ? '' : `\nBurst workers: ${by.join(', ')}.`;
+  return section(
+    `${whereText(cluster)}${fleetLine(fleet)}${burstLine}\nRoom for ${count(room, 'more burst worker')}.${cost === undefined ? '' : ` ${cost}`}`,
+  );
 }
 
-function running(items: readonly Listed[]): KnownBlock[] {
+function toolsOf(each: readonly Of[], several: boolean): KnownBlock[] {
+  const [first] = each;
+  const limited = each.every(({ facts }) => facts.channels.length > 0);
+  if (first === undefined) return [actions(buttons.help)];
+  if (limited)
+    return [
+      context(
+        `Commands and buttons are allowed in ${first.facts.channels
+          .slice(0, 5)
+          .map((id) => `<#${escape(id)}>`)
+          .join(', ')}.`,
+      ),
+    ];
+  const looking = actions(buttons.list, buttons.ops);
+  const mayProvision = each.filter(({ facts }) => facts.role !== 'viewer');
+  if (!several)
+    return [actions(...(mayProvision.length > 0 ? [buttons.provision] : []), buttons.list, buttons.ops, buttons.help)];
+  return [
+    ...mayProvision
+      .slice(0, MOST_PROVISIONS)
+      .flatMap(({ cluster = '' }) =>
+        actingIn([actions({ ...buttons.provision, text: plain(`Provision on ${cluster}`) })], cluster),
+      ),
+    ...actingIn([looking], ALL_CLUSTERS),
+    actions(buttons.help),
+  ];
+}
+
+/** The burst workers that are looked at: menus to narrow them, a page of lines, and the way to the other pages. */
+function workersOf(each: readonly Of[], nowMs: number, state: HomeState): KnownBlock[] {
+  const known = each.filter(({ cluster }) => state.cluster === undefined || cluster === state.cluster);
+  const userId = each[0]?.facts.userId ?? '';
+  const all = known.flatMap((of) => burstOf(of.facts.fleet).map((worker) => ({ of, worker })));
+  if (!each.some(({ facts }) => facts.fleet !== undefined)) return [];
+  const wanted = all
+    .filter(({ worker }) => matchesList(worker, state.filter, userId))
+    .sort((a, b) => (a.worker.expiresAtMs ?? Infinity) - (b.worker.expiresAtMs ?? Infinity));
+  const own = wanted.filter(({ worker }) => worker.owner === userId);
+  const others = wanted.filter(({ worker }) => worker.owner !== userId);
+  const rows = [...own, ...others];
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+  const at = Math.min(Math.max(0, state.page), pages - 1);
+  const shown = rows.slice(at * PAGE, at * PAGE + PAGE);
+  const words = wordsFor(state.filter);
+  const to = (page: number): string =>
+    JSON.stringify({ page, words, ...(state.cluster === undefined ? {} : { cluster: state.cluster }) });
+  const paging = [
+    ...(at > 0 ? [button('◀ Previous', 'burst:home:previous', to(at - 1))] : []),
+    ...(at < pages - 1 ? [button('Next ▶', 'burst:home:next', to(at + 1))] : []),
+  ];
+  const names = each.flatMap(({ cluster }) => cluster ?? []);
+  const sizes = [
+    ...new Set(each.flatMap(({ facts }) => burstOf(facts.fleet).flatMap(({ size }) => size ?? []))),
+  ].sort();
+  const menus = filterMenus('home', {
+    filter: state.filter,
+    sizes: state.filter.size === undefined || sizes.includes(state.filter.size) ? sizes : [...sizes, state.filter.size],
+    ...(names.length === 0 ? {} : { clusters: { names, shown: state.cluster ?? ALL_CLUSTERS } }),
+  });
+  const narrowed = words === 'all' ? '' : ` (${foreign(words)})`;
+  const heading = (title: string, amount: number): KnownBlock =>
+    section(
+      `*${title}*${narrowed}: ${amount === 0 ? 'none' : count(amount, 'worker')}${pages > 1 ? `; page ${at + 1} of ${pages}` : ''}`,
+    );
+  const mine = shown.filter(({ worker }) => worker.owner === userId);
+  const theirs = shown.filter(({ worker }) => worker.owner !== userId);
+  return [
+    { type: 'divider' },
+    ...(all.length > 0 || words !== 'all' || state.cluster !== undefined
+      ? [{ type: 'actions', elements: menus } as const]
+      : []),
+    ...(mine.length > 0 || at === 0 ? [heading('Yours', own.length)] : []),
+    ...mine.map((row) => rowOf(row, nowMs)),
+    ...(theirs.length > 0 ? [heading("Others'", others.length)] : []),
+    ...theirs.map((row) => rowOf(row, nowMs)),
+    ...(paging.length > 0 ? [actions(...paging)] : []),
+  ];
+}
+
+function rowOf({ of, worker }: { readonly of: Of; readonly worker: WorkerView }, nowMs: number): KnownBlock {
+  const { role, userId, channels } = of.facts;
+  const menu = channels.length > 0 ? undefined : workerMenu(worker, mayActOn(role, userId, worker.owner));
+  const owner = worker.owner === undefined || worker.owner === userId ? '' : `, ${mention(worker.owner)}`;
+  const size = worker.size === undefined ? '' : ` ${foreign(worker.size, 40)}`;
+  const activity = worker.activity === undefined ? '' : `, ${foreign(worker.activity, 100)}`;
+  const until = worker.expiresAtMs === undefined ? 'no deadline' : deadline(worker.expiresAtMs, nowMs);
+  const line = section(
+    `${whereText(of.cluster)}${code(worker.name)}${size} ${statusText[worker.status]}, ${until}${owner}${activity}`,
+  );
+  const [row = line] = inCluster([menu === undefined ? line : { ...line, accessory: menu }], of.cluster);
+  return row;
+}
+
+function running(each: readonly Of[]): KnownBlock[] {
+  const items = each.flatMap(({ cluster, facts }) => facts.running.map((item) => ({ cluster, item })));
   if (items.length === 0) return [];
   return [
     section(`*Under way*: ${count(items.length, 'operation')}`),
-    ...items.slice(0, MOST_RUNNING).map((item) => section(operationLine(item))),
-    { type: 'divider' },
+    ...items.slice(0, MOST_RUNNING).map(({ cluster, item }) => section(`${whereText(cluster)}${operationLine(item)}`)),
+    ...(items.length > MOST_RUNNING ? [context(`and ${items.length - MOST_RUNNING} more: \`/burst ops\``)] : []),
   ];
 }

@@ -4,7 +4,7 @@ import type { Operation, OperationParams, Run, RunState } from '../../domain/ope
 import { formatDuration, formatHours } from '../../domain/duration.ts';
 import { actingIn } from './clusters.ts';
 import { togetherText } from './cost.ts';
-import { livedText } from './thread.ts';
+import { livedTogether } from './thread.ts';
 import type { OperationFacts } from './thread.ts';
 import {
   MOST_BLOCKS,
@@ -18,6 +18,7 @@ import {
   deadline,
   fit,
   foreign,
+  mention,
   names,
   richText,
   section,
@@ -42,6 +43,7 @@ export function whatOf(params: OperationParams): string {
     case 'repair':
       return `repair ${names(params.workers)} (replace it by ${code(params.replacement)}, ${foreign(params.size, 40)}, until ${date(params.deadlineMs)})`;
     case 'expire':
+      if (params.vanished === true) return `close the books of ${names(params.workers)}`;
       return `remove ${names(params.workers)} at the deadline ${date(params.deadlineMs)}`;
   }
 }
@@ -181,28 +183,40 @@ function phaseOf(operation: Operation, runs: readonly Run[], facts: OperationFac
       return `draining, ${count(toMove, 'pod')} to move${moved > 0 ? `, ${moved} moved` : ''}`;
     return live.some((run) => run.pivoted) ? 'removing the VM' : '';
   }
-  const lives = runs.flatMap((run) => (run.state === 'succeeded' ? [livedText(facts.get(run.id))] : []));
-  const only = lives.length === 1 ? lives[0] : undefined;
-  return operation.kind === 'drain' || operation.kind === 'repair' ? '' : (only ?? '');
+  if (operation.kind === 'drain' || operation.kind === 'repair') return '';
+  const removed = runs.filter((run) => run.state === 'succeeded');
+  const gone = removed.filter((run) => run.data.nodeWasGone === true).map((run) => run.workerName);
+  const found =
+    gone.length === 0
+      ? []
+      : [`${gone.length === runs.length ? 'no node was found any more' : `no node was found of ${names(gone)}`}`];
+  const lived = livedTogether(removed.map((run) => facts.get(run.id)));
+  return [...found, ...(lived === '' ? [] : [lived])].join('; ');
 }
 
 /** A sentence follows it. */
 const ended = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
 
-/** The operation's message at this moment. Everything a reader needs is in `text` too. */
+/** Who asked for it; of a removal by itself: why, and whose workers they were. */
+function headOf({ params, requester }: Operation, owners: readonly string[]): string {
+  if (params.kind !== 'expire') return `${actor(requester)} asked to `;
+  const whom = owners.length === 0 ? '' : `${owners.map(mention).join(', ')}: `;
+  return params.vanished === true
+    ? `:mag: ${whom}*Node and VM are gone*, though nobody asked for it: `
+    : `${whom}*Deadline reached*: `;
+}
+
+/** The operation's message at this moment, which mentions these owners. Everything a reader needs is in `text` too. */
 export function operationMessage(
   operation: Operation,
   runs: readonly Run[],
   nowMs: number,
   facts: OperationFacts = new Map(),
+  owners: readonly string[] = [],
 ): Message {
-  const who = actor(operation.requester);
   const what = whatOf(operation.params);
   const took = formatDuration((operation.endedAtMs ?? nowMs) - operation.createdAtMs);
-  const head =
-    operation.kind === 'expire'
-      ? `*Deadline reached*: ${what}\n${marks[operation.state]}`
-      : `${who} asked to ${what}\n${marks[operation.state]}`;
+  const head = `${headOf(operation, owners)}${what}\n${marks[operation.state]}`;
   const phase = phaseOf(operation, runs, facts);
   const state = `${head}${runs.length > 0 ? `: ${tally(operation, runs)}` : ''}${phase === '' ? '' : `; ${phase}`}`;
   const blocked = runs.map((run) => blockedText(run, nowMs)).filter((text) => text !== '');

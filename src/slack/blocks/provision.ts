@@ -16,6 +16,7 @@ export type ProvisionTyped = {
   readonly ttlHours?: number;
   readonly ownTtl?: string;
   readonly reason?: string;
+  readonly cluster?: string;
 };
 const presets = [1, 4, 8, 12, 24, 48, 72, 168];
 
@@ -43,6 +44,47 @@ function summary(policy: WorkerPolicy, fleet: Fleet | undefined, typed: Provisio
 function hourly({ prices }: WorkerPolicy, size: string): string {
   const price = prices?.get(size);
   return price === undefined ? '' : `, ${formatPrice(price)}/h`;
+}
+
+/** From a shortcut: in which of several clusters. */
+function clusterBlock({ clusters = [] }: Metadata, { cluster }: ProvisionTyped): KnownBlock[] {
+  if (clusters.length < 2) return [];
+  const options = clusters.map((name) => option(name, name));
+  const initial = options.find(({ value }) => value === cluster) ?? options[0];
+  return [
+    {
+      type: 'input',
+      block_id: 'cluster',
+      dispatch_action: true,
+      label: plain('Cluster'),
+      element: {
+        type: 'static_select',
+        action_id: 'cluster',
+        options,
+        ...(initial === undefined ? {} : { initial_option: initial }),
+      },
+    },
+  ];
+}
+
+/** From a shortcut that belongs to no channel: where the operation is told. */
+function channelBlock({ askChannel, channelId }: Metadata): KnownBlock[] {
+  if (askChannel !== true) return [];
+  return [
+    {
+      type: 'input',
+      block_id: 'channel',
+      optional: true,
+      label: plain('Tell it in'),
+      hint: plain('The channel where its message and its warnings are posted', 200),
+      element: {
+        type: 'conversations_select',
+        action_id: 'channel',
+        ...(channelId === undefined ? { default_to_current_conversation: true } : { initial_conversation: channelId }),
+        filter: { include: ['public', 'private'], exclude_bot_users: true },
+      },
+    },
+  ];
 }
 
 /** The provision form, with what was typed before and what was wrong with it. */
@@ -75,6 +117,7 @@ export function provisionView(
   const blocks: KnownBlock[] = [
     ...(problem === undefined ? [] : [section(problem)]),
     ...(fleet === undefined ? [] : [section(fleetLine(fleet))]),
+    ...clusterBlock(metadata, typed),
     { ...section(summary(policy, fleet, typed)), block_id: 'summary' },
     {
       type: 'input',
@@ -119,6 +162,7 @@ export function provisionView(
       type: 'input',
       block_id: 'own',
       optional: true,
+      dispatch_action: true,
       label: plain('Or another lifetime'),
       hint: plain(
         `${formatHours(policy.minTtlHours)} to ${formatHours(policy.maxTtlHours)}; for example 36h or 3d`,
@@ -143,6 +187,7 @@ export function provisionView(
         ...(typed.reason === undefined ? {} : { initial_value: clamp(typed.reason, 300) }),
       },
     },
+    ...channelBlock(metadata),
   ];
   return {
     type: 'modal',

@@ -1,6 +1,6 @@
 /** The details of an ended operation, told once in its thread. Pure: facts in, message out. */
 import { stepTitle } from '../../domain/steps.ts';
-import { formatMoney } from '../../domain/money.ts';
+import { formatAll, formatMoney } from '../../domain/money.ts';
 import type { WorkerCost } from '../../domain/money.ts';
 import type { Operation, Run } from '../../domain/operation.ts';
 import { formatDuration, formatHours } from '../../domain/duration.ts';
@@ -24,14 +24,42 @@ export type RunFacts = {
 /** By the run's id. */
 export type OperationFacts = ReadonlyMap<string, RunFacts>;
 
+const livedFor = (ms: number): string => {
+  const hours = Math.max(0, ms) / 3_600_000;
+  return hours >= 1 && hours < 72 ? formatHours(Math.round(hours * 10) / 10) : formatDuration(ms);
+};
+const usedText = (used: number): string => {
+  const rounded = used < 10 ? Math.round(used * 10) / 10 : Math.round(used);
+  return `${rounded} vCPU-${rounded === 1 ? 'hour' : 'hours'}`;
+};
+
 /** `lived 24 h, 96 vCPU-hours`, or nothing when it is not known. */
 export function livedText(facts: RunFacts | undefined): string {
   if (facts?.livedMs === undefined) return '';
   const hours = Math.max(0, facts.livedMs) / 3_600_000;
-  const used = facts.cpus === undefined ? undefined : facts.cpus * hours;
-  const rounded = used === undefined ? undefined : used < 10 ? Math.round(used * 10) / 10 : Math.round(used);
-  const lived = hours >= 1 && hours < 72 ? formatHours(Math.round(hours * 10) / 10) : formatDuration(facts.livedMs);
-  return `lived ${lived}${rounded === undefined ? '' : `, ${rounded} vCPU-${rounded === 1 ? 'hour' : 'hours'}`}${facts.cost === undefined ? '' : `, ${formatMoney(facts.cost.spent)}`}`;
+  return `lived ${livedFor(facts.livedMs)}${facts.cpus === undefined ? '' : `, ${usedText(facts.cpus * hours)}`}${facts.cost === undefined ? '' : `, ${formatMoney(facts.cost.spent)}`}`;
+}
+
+/** The same of several: how long each lived where that is the same, and what they used together. */
+export function livedTogether(all: readonly (RunFacts | undefined)[]): string {
+  const [first, ...more] = all;
+  if (more.length === 0) return livedText(first);
+  const lives = all.flatMap((facts) => facts?.livedMs ?? []);
+  const used = all.map((facts) =>
+    facts?.livedMs === undefined || facts.cpus === undefined
+      ? undefined
+      : (facts.cpus * Math.max(0, facts.livedMs)) / 3_600_000,
+  );
+  const [shortest, longest] = [Math.min(...lives), Math.max(...lives)];
+  if (lives.length === 0) return '';
+  const hours = used.includes(undefined) ? undefined : used.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const lived =
+    livedFor(shortest) === livedFor(longest) ? livedFor(longest) : `${livedFor(shortest)} to ${livedFor(longest)}`;
+  const costs = all.flatMap((facts) => facts?.cost?.spent ?? []);
+  const [cost] = costs;
+  const spent = cost === undefined || costs.length < all.length ? '' : `, ${formatAll(costs, cost.currency)}`;
+  const together = `${hours === undefined ? '' : `, ${usedText(hours)}`}${spent}`;
+  return `lived ${lived} each${together === '' ? '' : `${together} together`}`;
 }
 
 const vmText = (run: Run, facts: RunFacts): string => {
@@ -66,7 +94,12 @@ function succeeded(operation: Operation, run: Run, facts: RunFacts, nowMs: numbe
     case 'destroy':
     case 'expire': {
       const lived = livedText(facts);
-      return [moved, ...attached, `${vm === '' ? 'VM' : vm} deleted, node removed`, ...(lived === '' ? [] : [lived])];
+      return [
+        ...(run.data.nodeWasGone === true ? [] : [moved]),
+        ...attached,
+        `${vm === '' ? 'VM' : vm} ${run.data.vmWasGone === true ? 'was gone already' : 'deleted'}, ${run.data.nodeWasGone === true ? 'no node was found any more' : 'node removed'}`,
+        ...(lived === '' ? [] : [lived]),
+      ];
     }
   }
 }

@@ -5,7 +5,21 @@ import type { WorkerPolicy } from '../../domain/policy.ts';
 import type { DestroyPreview } from '../../operations/types.ts';
 import { formatHours } from '../../domain/duration.ts';
 import { workerCostText } from './cost.ts';
-import { code, context, count, deadline, fit, foreign, mention, names, option, plain, section } from './text.ts';
+import {
+  button,
+  code,
+  context,
+  count,
+  date,
+  deadline,
+  fit,
+  foreign,
+  mention,
+  names,
+  option,
+  plain,
+  section,
+} from './text.ts';
 import type { Message } from './text.ts';
 
 export const CALLBACKS = {
@@ -19,6 +33,10 @@ export const title = (text: string): ModalView['title'] => plain(text, 24);
 /** What the modals carry from opening to submit. */
 export type Metadata = {
   readonly channelId?: string;
+  readonly threadTs?: string;
+  /** Of the provision form from a shortcut: clusters to choose from, and whether the channel is asked for. */
+  readonly clusters?: readonly string[];
+  readonly askChannel?: boolean;
   readonly operationId?: string;
   readonly workers?: readonly string[];
   readonly fingerprints?: Readonly<Record<string, string>>;
@@ -33,6 +51,12 @@ export const noteView = (heading: string, text: string): ModalView => ({
 });
 /** A modal that shows a message (an error, say) instead of a form; suggestions to run are left to its text. */
 export const messageView = (heading: string, message: Message): ModalView => noteView(heading, message.text);
+
+/** When a preview was looked at, and the button to look again. */
+export const lookedAt = (nowMs: number): KnownBlock[] => [
+  { type: 'actions', elements: [button('Look again', 'reload', 'reload')] },
+  context(`As of ${date(nowMs)}; it is looked at once more when you confirm.`),
+];
 
 /** What a drain of one worker would do. */
 export function previewBlocks(preview: DrainPreview): KnownBlock[] {
@@ -64,7 +88,12 @@ export function previewBlocks(preview: DrainPreview): KnownBlock[] {
   ];
 }
 
-export function drainView(previews: readonly DrainPreview[], metadata: Metadata): ModalView {
+export function drainView(
+  previews: readonly DrainPreview[],
+  metadata: Metadata,
+  nowMs: number,
+  problem?: string,
+): ModalView {
   return {
     type: 'modal',
     callback_id: CALLBACKS.drain,
@@ -72,7 +101,11 @@ export function drainView(previews: readonly DrainPreview[], metadata: Metadata)
     submit: plain('Drain', 24),
     close: plain('Keep', 24),
     private_metadata: JSON.stringify(metadata),
-    blocks: fit(previews.flatMap(previewBlocks), 95, 40_000),
+    blocks: [
+      ...(problem === undefined ? [] : [section(problem)]),
+      ...fit(previews.flatMap(previewBlocks), 90, 40_000),
+      ...lookedAt(nowMs),
+    ],
   };
 }
 
@@ -98,9 +131,10 @@ export function destroyView(
         ),
         ...(preview.drained ? [] : previewBlocks(preview.drain)),
       ]),
-      90,
+      85,
       40_000,
     ),
+    ...lookedAt(nowMs),
     ...(mayForce && !drained && only !== undefined ? forceBlocks(only) : []),
     context('The VM is deleted and the node removed. This cannot be undone.'),
   ];
@@ -150,6 +184,18 @@ function forceBlocks({ drain }: DestroyPreview): KnownBlock[] {
 }
 
 const extensions = [1, 4, 12, 24, 48, 72, 168];
+/** The deadline that a worker has and would get, ms; `capped`: because of its longest life. */
+export type Extended = {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly capped: boolean;
+};
+const extendedText = ({ name, fromMs, toMs, capped }: Extended, nowMs: number): string =>
+  toMs <= fromMs
+    ? `${code(name)} has reached its longest life; its deadline stays ${deadline(fromMs, nowMs)}`
+    : `${code(name)} until ${deadline(toMs, nowMs)} instead of ${date(fromMs)}${capped ? ', its longest life' : ''}`;
+
 /** The form that chooses by how much to extend. */
 export function extendView(
   workers: readonly string[],
@@ -157,6 +203,7 @@ export function extendView(
   metadata: Metadata,
   hours?: number,
   problem?: string,
+  preview?: { readonly extended: readonly Extended[]; readonly nowMs: number },
 ): ModalView {
   const options = extensions.filter((h) => h <= policy.maxTtlHours).map((h) => option(formatHours(h), String(h)));
   const initial = options.find((item) => item.value === String(hours ?? 24)) ?? options[0];
@@ -171,9 +218,13 @@ export function extendView(
     blocks: [
       ...(problem === undefined ? [] : [section(problem)]),
       section(`${names(workers, 10)} live at most ${formatHours(policy.maxTtlHours)} from their creation.`),
+      ...(preview === undefined || preview.extended.length === 0
+        ? []
+        : [section(preview.extended.map((item) => extendedText(item, preview.nowMs)).join('\n'))]),
       {
         type: 'input',
         block_id: 'ttl',
+        dispatch_action: true,
         label: plain('Longer by'),
         element: {
           type: 'static_select',
@@ -186,6 +237,7 @@ export function extendView(
         type: 'input',
         block_id: 'own',
         optional: true,
+        dispatch_action: true,
         label: plain('Or by another time'),
         hint: plain('Whole hours; for example 36h or 3d', 200),
         element: { type: 'plain_text_input', action_id: 'own', max_length: 20, ...own },

@@ -5,6 +5,7 @@ import { plain } from '../blocks/text.ts';
 import { CALLBACKS, destroySubmit, destroyView, messageView, noteView } from '../blocks/views.ts';
 import { openLoading } from '../call.ts';
 import type { Call, Services, SlackActor } from '../call.ts';
+import { exampleHint } from './sample.ts';
 import type { Command } from './types.ts';
 import { resolveNames } from './names.ts';
 import { z } from 'zod';
@@ -40,7 +41,7 @@ export async function openDestroy(names: readonly string[], call: Call, services
   const fill = await openLoading(call, services, noteView('Destroy', ':hourglass: Looking at the worker…'));
   try {
     await services.gate.require(call, 'operator', 'destroy');
-    const workers = await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
+    const workers = await resolveNames(names, services.operations, exampleHint(destroy, services));
     await fill(await destroyConfirmation(workers, call, services));
   } catch (error) {
     if (!(error instanceof BurstError)) throw error;
@@ -86,12 +87,12 @@ export const destroy: Command = {
   aliases: ['remove', 'delete', 'rm'],
   summary: 'remove a burst worker and its VM, after a confirmation',
   usage: '/burst destroy NAME…',
-  examples: ['/burst destroy burst-medium-abcde'],
+  examples: ({ worker, part }) => [`/burst destroy ${worker}`, `/burst destroy ${part}`],
   role: undefined,
   workers: namesOf,
   async run(words, call, services) {
     const names = namesOf(words);
-    if (names.length === 0) await resolveNames(names, services.operations, '/burst destroy burst-medium-abcde');
+    if (names.length === 0) await resolveNames(names, services.operations, exampleHint(destroy, services));
     await openDestroy(names, call, services);
   },
 };

@@ -5,6 +5,7 @@ import { messageView, noteView } from '../blocks/views.ts';
 import { detailsMessage } from '../blocks/details.ts';
 import { openLoading } from '../call.ts';
 import type { Call, Services } from '../call.ts';
+import { exampleHint } from './sample.ts';
 import type { Command } from './types.ts';
 import { resolveNames } from './names.ts';
 
@@ -26,15 +27,11 @@ export const details: Command = {
   aliases: ['show', 'describe', 'info'],
   summary: 'everything about one worker',
   usage: '/burst details NAME',
-  examples: ['/burst details burst-medium-abcde', '/burst details abcde'],
+  examples: ({ worker, part }) => [`/burst details ${worker}`, `/burst details ${part}`],
   role: 'viewer',
   workers: (words) => namesOf(words).slice(0, 1),
   async run(words, call, services) {
-    const names = await resolveNames(
-      namesOf(words).slice(0, 1),
-      services.operations,
-      '/burst details burst-medium-abcde',
-    );
+    const names = await resolveNames(namesOf(words).slice(0, 1), services.operations, exampleHint(details, services));
     for (const name of names)
       await call.reply(detailsMessage(await services.operations.details(name), services.clock.now()));
   },

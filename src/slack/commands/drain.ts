@@ -1,9 +1,11 @@
 import { BurstError } from '../../domain/errors.ts';
 import { namesOf } from '../../domain/words.ts';
 import { errorMessage } from '../blocks/errors.ts';
-import { drainView, messageView, noteView } from '../blocks/views.ts';
+import { messageView, noteView } from '../blocks/views.ts';
 import { openLoading } from '../call.ts';
+import { drainConfirmation } from '../confirmations.ts';
 import type { Call, Services } from '../call.ts';
+import { exampleHint } from './sample.ts';
 import type { Command } from './types.ts';
 import { resolveNames } from './names.ts';
 
@@ -12,12 +14,8 @@ export async function openDrain(names: readonly string[], call: Call, services: 
   const fill = await openLoading(call, services, noteView('Drain', ':hourglass: Looking at the pods…'));
   try {
     await services.gate.require(call, 'operator', 'drain');
-    const workers = await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');
-    await services.gate.requireWorkers(call, workers, 'drain');
-    const previews = [];
-    for (const name of workers) previews.push(await services.operations.previewDrain(name));
-    const channel = call.channelId === undefined ? {} : { channelId: call.channelId };
-    await fill(drainView(previews, { ...channel, workers }));
+    const workers = await resolveNames(names, services.operations, exampleHint(drain, services));
+    await fill(await drainConfirmation(workers, call, services));
   } catch (error) {
     if (!(error instanceof BurstError)) throw error;
     await fill(messageView('Drain', errorMessage(error)));
@@ -28,12 +26,12 @@ export const drain: Command = {
   name: 'drain',
   summary: 'move the pods away from a worker, after a preview',
   usage: '/burst drain NAME…',
-  examples: ['/burst drain burst-medium-abcde'],
+  examples: ({ worker, part }) => [`/burst drain ${worker}`, `/burst drain ${part}`],
   role: undefined,
   workers: namesOf,
   async run(words, call, services) {
     const names = namesOf(words);
-    if (names.length === 0) await resolveNames(names, services.operations, '/burst drain burst-medium-abcde');
+    if (names.length === 0) await resolveNames(names, services.operations, exampleHint(drain, services));
     await openDrain(names, call, services);
   },
 };

@@ -6,12 +6,14 @@ const MOST = 10;
 export async function resolveNames(
   names: readonly string[],
   operations: Operations,
-  example: string,
+  /** What is said when none is. */
+  hint: string,
 ): Promise<readonly string[]> {
-  if (names.length === 0) throw new BurstError('invalid_input', 'Which worker?', { hint: `For example: ${example}` });
+  if (names.length === 0) throw new BurstError('invalid_input', 'Which worker?', { hint });
   if (names.length > MOST)
     throw new BurstError('invalid_input', `These are ${names.length} workers; at most ${MOST} go at once.`, {
       left: 'Nothing was done.',
+      hint: 'Ask for the others afterwards.',
     });
   const found: string[] = [];
   for (const name of names) found.push(await operations.resolve(name));

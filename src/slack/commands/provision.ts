@@ -1,16 +1,18 @@
 import { BurstError } from '../../domain/errors.ts';
-import { parseProvision } from '../../domain/words.ts';
+import { parseProvision } from '../../domain/provision-words.ts';
 import type { Accepted } from '../../operations/types.ts';
 import { actor, code, date } from '../blocks/text.ts';
 import type { Message } from '../blocks/text.ts';
 import { errorMessage } from '../blocks/errors.ts';
 import { provisionView } from '../blocks/provision.ts';
 import { messageView, noteView } from '../blocks/views.ts';
+import type { Metadata } from '../blocks/views.ts';
 import { exemption, openLoading, requestOf } from '../call.ts';
 import type { Call, Services } from '../call.ts';
-import { provisionTyped, readForm } from '../forms.ts';
+import { provisionMetadata, provisionTyped, readForm } from '../forms.ts';
 import { shownIn } from '../blocks/clusters.ts';
 import { nearest } from '../nearest.ts';
+import { exampleHint } from './sample.ts';
 import type { Command } from './types.ts';
 
 /** The private answer when an operation was taken on: its public message tells the rest. */
@@ -23,14 +25,20 @@ export function acceptedMessage(accepted: Accepted): Message {
   return { text };
 }
 
-/** Opens the provision form. */
-export async function openProvision(call: Call, services: Services): Promise<void> {
+/** Opens the provision form. @param more what it carries besides the channel. */
+export async function openProvision(call: Call, services: Services, more: Metadata = {}): Promise<void> {
   const fill = await openLoading(call, services, noteView('Provision workers', ':hourglass: Looking at the fleet…'));
   try {
     await services.gate.require(call, 'operator', 'provision');
     const fleet = await services.operations.fleet().catch(() => undefined);
-    const metadata = call.channelId === undefined ? {} : { channelId: call.channelId };
-    await fill(provisionView(services.workers, fleet, metadata));
+    const { channelId, threadTs } = call;
+    const metadata = {
+      ...(channelId === undefined ? {} : { channelId }),
+      ...(threadTs === undefined ? {} : { threadTs }),
+      ...more,
+    };
+    const typed = services.clusters.several ? { cluster: services.cluster } : {};
+    await fill(provisionView(services.workers, fleet, metadata, typed));
   } catch (error) {
     if (!(error instanceof BurstError)) throw error;
     await fill(messageView('Provision workers', errorMessage(error)));
@@ -49,13 +57,12 @@ export async function refreshProvision(
 ): Promise<void> {
   const form = readForm(open.metadata, open.values);
   if (form === undefined) return;
-  const services = clusters.of(form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name);
+  const chosen = form.metadata.clusters?.find((name) => name === form.value('cluster'));
+  const services = clusters.of(chosen ?? form.metadata.cluster ?? clusters.meant(form.metadata.channelId).name);
   const fleet = await services.operations.fleet().catch(() => undefined);
-  const { channelId } = form.metadata;
-  const metadata = channelId === undefined ? {} : { channelId };
   await services.clients.reply.views.update({
     view_id: open.viewId,
-    view: shownIn(provisionView(services.workers, fleet, metadata, provisionTyped(form)), services),
+    view: shownIn(provisionView(services.workers, fleet, provisionMetadata(form), provisionTyped(form)), services),
     ...(open.hash === undefined ? {} : { hash: open.hash }),
   });
 }
@@ -65,7 +72,13 @@ export const provision: Command = {
   aliases: ['add', 'create', 'up'],
   summary: 'new burst workers; a form when nothing else is said',
   usage: '/burst provision [count] [size] [lifetime] [reason]',
-  examples: ['/burst provision', '/burst provision 3 medium 24h load test', '/burst provision large 2d'],
+  examples: ({ count, size, other, ttl, longer }) => [
+    `/burst provision ${count} ${size} ${ttl} load test`,
+    `/burst provision ${other} ${longer}`,
+    `/burst provision ${ttl} "load test of the shop" ${count} ${other}`,
+    '/burst provision',
+  ],
+  about: ({ sizes, limits }) => [sizes, limits, 'Words in any order; a reason last, or in quotes anywhere.'],
   role: undefined,
   isFree(before, services) {
     const parsed = parseProvision(before, [...services.workers.sizes.keys()], nearest);
@@ -78,7 +91,7 @@ export const provision: Command = {
     if (!parsed.ok)
       throw new BurstError('invalid_input', `${parsed.text}.`, {
         left: 'Nothing was asked for.',
-        hint: 'For example: /burst provision 3 medium 24h load test',
+        hint: exampleHint(provision, services),
         ...(parsed.suggestion === undefined ? {} : { suggestions: [parsed.suggestion] }),
       });
     const { count = 1, reason, ...rest } = parsed.value;

@@ -16,6 +16,7 @@ import { drain } from './drain.ts';
 import { extend } from './extend.ts';
 import { helpOf } from './help.ts';
 import { list } from './list.ts';
+import { notify } from './notify.ts';
 import { ops } from './ops.ts';
 import { panel } from './panel.ts';
 import { provision } from './provision.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   retry,
   audit,
   cost,
+  notify,
   helpOf(() => commands),
 ];
 

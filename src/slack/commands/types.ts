@@ -1,5 +1,6 @@
 import type { Role } from '../../domain/policy.ts';
 import type { Call, Services } from '../call.ts';
+import type { Sample } from './sample.ts';
 
 /** A sub-command of `/burst`. `run` is called after the ack; it may throw a BurstError, which is answered privately. */
 export type Command = {
@@ -7,7 +8,10 @@ export type Command = {
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly usage: string;
-  readonly examples: readonly string[];
+  /** Right commands; as a function, of this workspace's own names, sizes and lifetimes. */
+  readonly examples: readonly string[] | ((own: Sample) => readonly string[]);
+  /** What else help says of it: sizes and limits as they are here. */
+  readonly about?: (own: Sample) => readonly string[];
   /** Of a command that ends in free text: whether these words end in it already. */
   readonly isFree?: (before: string, services: Services) => boolean;
   /** Of a command on workers: the names among its words; they say in which of several clusters it runs. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { takeCluster } from '../../../src/domain/cluster-words.ts';
-import { parseProvision } from '../../../src/domain/words.ts';
+import { parseProvision } from '../../../src/domain/provision-words.ts';
 import { nearest } from '../../../src/slack/nearest.ts';
 
 const clusters = ['east', 'west-2'];

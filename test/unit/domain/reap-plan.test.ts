@@ -4,11 +4,14 @@ import type { ReaperPolicy, SafetyPolicy } from '../../../src/domain/policy.ts';
 import { dueLead, reapPlan } from '../../../src/domain/reap-plan.ts';
 import type { ReapSchedule, ReapSnapshot, ReapWorker } from '../../../src/domain/reap-plan.ts';
 import { node } from '../../operations/world.ts';
+import { ALWAYS_LOUD, QUIET_MARGIN_MS } from '../../../src/domain/quiet-hours.ts';
+import type { QuietPolicy } from '../../../src/domain/quiet-hours.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NOW = 1_800_000_000_000;
 const policy: ReaperPolicy = {
+  quiet: ALWAYS_LOUD,
   warnBeforeMs: [2 * HOUR, 30 * MINUTE],
   maxRemovalsAtOnce: 2,
   retryAfterMs: 10 * MINUTE,
@@ -56,13 +59,15 @@ describe('the lead to warn with', () => {
     ['is given again for a new deadline', { warnedDeadlineMs: NOW, warnedLeadMs: 30 * MINUTE }, 2 * HOUR],
     ['does not go back to a longer one', { warnedDeadlineMs: NOW + HOUR, warnedLeadMs: 30 * MINUTE }, undefined],
     ['must fit the life', { startsAtMs: NOW, expiresAtMs: NOW + HOUR }, undefined],
-  ])('%s', (_, more, expected) => expect(dueLead(schedule(more), NOW, policy.warnBeforeMs)).toBe(expected));
+  ])('%s', (_, more, expected) =>
+    expect(dueLead(schedule(more), NOW, policy.warnBeforeMs, ALWAYS_LOUD)).toBe(expected),
+  );
 });
 
 describe('removals', () => {
   const due = (workerName: string) => schedule({ workerName, expiresAtMs: NOW - 1 });
   const names = (more: Partial<ReapSnapshot>) =>
-    plan({ schedules: ['a', 'b', 'c'].map(due), ...more }).expire.map((item) => item.workerName);
+    plan({ schedules: ['a', 'b', 'c'].map(due), ...more }).expire.flatMap((item) => item.workers);
   test.each<[string, Partial<ReapSnapshot>, string[]]>([
     ['are at most so many', {}, ['a', 'b']],
     ['count those under way', { removalsRunning: 1 }, ['a']],
@@ -85,12 +90,12 @@ describe('removals', () => {
         fc.nat(5),
         (some, busy, removalsRunning) => {
           const { expire } = plan({ schedules: some.map(schedule), busy: new Set(busy), removalsRunning });
-          expect(expire.length + removalsRunning).toBeLessThanOrEqual(
+          expect(expire.flatMap(({ workers }) => workers).length + removalsRunning).toBeLessThanOrEqual(
             Math.max(policy.maxRemovalsAtOnce, removalsRunning),
           );
           for (const item of expire) {
             expect(item.deadlineMs).toBeLessThanOrEqual(NOW);
-            expect(busy).not.toContain(item.workerName);
+            for (const name of item.workers) expect(busy).not.toContain(name);
           }
         },
       ),
@@ -108,6 +113,55 @@ test('workers of one operation with one deadline get one warning', () =>
       ],
     }).warn.map((item) => item.workers),
   ).toEqual([['a', 'b'], ['c'], ['d']]));
+
+test('workers of one operation with one deadline are removed in one operation', () =>
+  expect(
+    reapPlan(
+      snapshot({
+        schedules: [
+          schedule({ workerName: 'a', expiresAtMs: NOW - 1 }),
+          schedule({ workerName: 'b', expiresAtMs: NOW - 1 }),
+          schedule({ workerName: 'c', expiresAtMs: NOW }),
+          schedule({ workerName: 'd', expiresAtMs: NOW, operationId: 'other' }),
+        ],
+      }),
+      { ...policy, maxRemovalsAtOnce: 9 },
+      safety,
+    ).expire,
+  ).toEqual([
+    { workers: ['a', 'b'], deadlineMs: NOW - 1 },
+    { workers: ['c'], deadlineMs: NOW },
+    { workers: ['d'], deadlineMs: NOW },
+  ]));
+
+describe('a warning that would fall into the quiet hours', () => {
+  const at = (text: string): number => Date.parse(`2026-03-${text}:00Z`);
+  const night: QuietPolicy = { timezone: 'UTC', windows: [{ from: 22 * 60, to: 7 * 60, days: [] }] };
+  const lead = (nowMs: number, more: Partial<ReapSchedule> = {}) =>
+    dueLead(
+      schedule({ startsAtMs: at('10T08'), expiresAtMs: at('11T05'), ...more }),
+      nowMs,
+      policy.warnBeforeMs,
+      night,
+    );
+  const given = { warnedDeadlineMs: at('11T05'), warnedLeadMs: 30 * MINUTE };
+  test.each<[string, number, Partial<ReapSchedule>, number | undefined]>([
+    ['is not given long before', at('10T21'), {}, undefined],
+    ['is given before they begin', at('10T22') - QUIET_MARGIN_MS, {}, 30 * MINUTE],
+    ['is given late rather than not', at('11T04'), {}, 30 * MINUTE],
+    ['is given once', at('11T04'), given, undefined],
+    ['is given again for a new deadline', at('11T01'), { ...given, expiresAtMs: at('11T06') }, 30 * MINUTE],
+    ['of a worker that is made in them, is given at once', at('11T01'), { startsAtMs: at('11T01') }, 30 * MINUTE],
+    [
+      'is none when it does not fit the life',
+      at('11T04') + 50 * MINUTE,
+      { startsAtMs: at('11T04') + 40 * MINUTE },
+      undefined,
+    ],
+    ['stays where the deadline alone falls into them', at('10T21') - 1, { expiresAtMs: at('10T23') }, undefined],
+    ['and comes then', at('10T21'), { expiresAtMs: at('10T23') }, 2 * HOUR],
+  ])('%s', (_, nowMs, more, expected) => expect(lead(nowMs, more)).toBe(expected));
+});
 
 describe('repairs', () => {
   const burst = (name: string, more = {}) =>

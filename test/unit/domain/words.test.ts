@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseHours } from '../../../src/domain/duration.ts';
-import { parseList, parseNamesAndHours, parseProvision, splitCommand } from '../../../src/domain/words.ts';
+import { parseProvision } from '../../../src/domain/provision-words.ts';
+import { namesOf, parseList, parseNamesAndHours, splitCommand } from '../../../src/domain/words.ts';
 import { nearest } from '../../../src/slack/nearest.ts';
 
 const sizes = ['small', 'medium', 'large'];
@@ -18,6 +19,19 @@ test.each([
   ['3 medium 1d 12h', { count: 3, size: 'medium', ttlHours: 36 }],
   ['3 medium 24h 2y plan', { count: 3, size: 'medium', ttlHours: 24, reason: '2y plan' }],
   ['3 medium 24h 5 shops', { count: 3, size: 'medium', ttlHours: 24, reason: '5 shops' }],
+  ['three mediums for a day', { count: 3, size: 'medium', ttlHours: 24 }],
+  ['3 medium workers for 2 days load test', { count: 3, size: 'medium', ttlHours: 48, reason: 'load test' }],
+  ['please 2 new workers of size large, 1w', { count: 2, size: 'large', ttlHours: 168 }],
+  ['a large for two weeks', { count: 1, size: 'large', ttlHours: 336 }],
+  ['3xsmall 1,5d', { count: 3, size: 'small', ttlHours: 36 }],
+  ['x3 smalls 24 hours', { count: 3, size: 'small', ttlHours: 24 }],
+  ['3 x medium 24h', { count: 3, size: 'medium', ttlHours: 24 }],
+  ['"load test" 24h 3 medium', { count: 3, size: 'medium', ttlHours: 24, reason: 'load test' }],
+  ['24h reason: "of 3 large shops" 3 medium', { count: 3, size: 'medium', ttlHours: 24, reason: 'of 3 large shops' }],
+  ['medium 24h for 3 shops', { size: 'medium', ttlHours: 24, reason: '3 shops' }],
+  ['medium 24h one more test', { size: 'medium', ttlHours: 24, reason: 'one more test' }],
+  ['3 medium 24h new release and more', { count: 3, size: 'medium', ttlHours: 24, reason: 'new release and more' }],
+  ['workers', {}],
   ['', {}],
 ])('provision %j', (text, value) => expect(parseProvision(text, sizes, nearest)).toEqual({ ok: true, value }));
 
@@ -29,6 +43,12 @@ test.each([
   ['1 small 0h', undefined],
   ['1 small 99999999d', undefined],
   ['3 medium 3rd try', undefined],
+  ['3 meduims 24h', '3 medium 24h'],
+  ['3 medium 24huors', '3 medium 24hours'],
+  ['3 medium 2dyas', '3 medium 2days'],
+  ['3 medium 1.5h demo', '3 medium 2h demo'],
+  ['2 small 90min "big demo"', '2 small 2h "big demo"'],
+  ['load test 3 medium 24h', '3 medium 24h load test'],
 ])('provision %j is asked about', (text, suggestion) => {
   const parsed = parseProvision(text, sizes, nearest);
   expect(parsed.ok).toBe(false);
@@ -99,12 +119,38 @@ test('a duration is never taken for a name, wherever it stands', () => {
 test('whatever is typed, nothing throws and what is a duration is no name', () => {
   const word = fc.oneof(
     fc.string({ maxLength: 12 }),
-    fc.constantFrom('12h', '24', '1d', 'h', 'by', 'medium', '-3', '3x', '"', 'mine', '0h', '1.5d', ',', '<@U1>'),
+    fc.constantFrom(
+      '12h',
+      '24',
+      '1d',
+      'h',
+      'by',
+      'medium',
+      '-3',
+      '3x',
+      '"',
+      'mine',
+      '0h',
+      '1.5d',
+      ',',
+      '<@U1>',
+      'a',
+      'three',
+      'for',
+      'days',
+      'x',
+      'workers',
+      'size',
+      '“',
+      'reason:',
+      '3xmedium',
+    ),
   );
   fc.assert(
     fc.property(fc.array(word, { maxLength: 12 }), (words) => {
       const text = words.join(' ');
-      parseList(text, nearest);
+      parseList(text, nearest, sizes);
+      namesOf(text);
       splitCommand(text);
       const provision = parseProvision(text, sizes, nearest);
       if (provision.ok && provision.value.count !== undefined)
@@ -117,6 +163,54 @@ test('whatever is typed, nothing throws and what is a duration is no name', () =
     { numRuns: 500 },
   );
 });
+
+const permutations = <T>(items: readonly T[]): T[][] =>
+  items.length < 2
+    ? [[...items]]
+    : items.flatMap((item, at) =>
+        permutations(items.filter((_, index) => index !== at)).map((rest) => [item, ...rest]),
+      );
+
+test('any order of the words of a valid command is the same command', () => {
+  const form = fc.record({
+    count: fc.constantFrom('3', '3x', 'x3', 'three', 'Three'),
+    size: fc.constantFrom('medium', 'MEDIUM', 'mediums', 'size medium', 'of size medium'),
+    ttl: fc.constantFrom('24h', '1d', '24 hours', 'a day', 'for 24h', '1 day', '12h 12h', 'for one day'),
+    reason: fc.constantFrom('"load test"', '“load test”', 'reason: "load test"'),
+    noise: fc.constantFrom('please', 'workers', 'nodes', 'new workers'),
+  });
+  const value = { count: 3, size: 'medium', ttlHours: 24, reason: 'load test' };
+  fc.assert(
+    fc.property(form, (words) => {
+      for (const order of permutations(Object.values(words)))
+        expect([order, parseProvision(order.join(' '), sizes, nearest)]).toEqual([order, { ok: true, value }]);
+    }),
+    { numRuns: 60 },
+  );
+  const listed = fc.record({
+    type: fc.constantFrom('burst', 'Burst'),
+    status: fc.constantFrom('not ready', 'not_ready', 'unready', 'not-ready'),
+    size: fc.constantFrom('small', 'smalls'),
+    mine: fc.constantFrom('mine', 'my'),
+    noise: fc.constantFrom('workers', 'nodes', 'all the', 'please'),
+  });
+  fc.assert(
+    fc.property(listed, (words) => {
+      for (const order of permutations(Object.values(words)))
+        expect([order, parseList(order.join(' '), nearest, sizes)]).toEqual([
+          order,
+          { ok: true, value: { type: 'burst', status: 'not_ready', size: 'small', mine: true } },
+        ]);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test.each([
+  ['the worker abcde and fghij, please', ['abcde', 'fghij']],
+  ['worker', ['worker']],
+  ['worker worker-1', ['worker-1']],
+])('names in %j', (text, names) => expect(namesOf(text)).toEqual(names));
 
 test('the first word is the command', () => {
   expect(splitCommand('  Provision 3 Medium ')).toEqual({ name: 'provision', rest: '3 Medium' });

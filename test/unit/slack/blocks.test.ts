@@ -10,7 +10,8 @@ import { homeView, panelMessage } from '../../../src/slack/blocks/home.ts';
 import { provisionView } from '../../../src/slack/blocks/provision.ts';
 import { destroyView, drainView } from '../../../src/slack/blocks/views.ts';
 import { detailsMessage } from '../../../src/slack/blocks/details.ts';
-import { listMessage } from '../../../src/slack/blocks/workers.ts';
+import { listMessage } from '../../../src/slack/blocks/list.ts';
+import type { ListView } from '../../../src/slack/blocks/list.ts';
 import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
 const nasty = `<!channel> <@U123> & \`tick\` ${'𝕏<&>'.repeat(1500)}`;
@@ -49,10 +50,20 @@ const absurdOperation = operation(
   { reason: nasty, id: nasty.slice(0, 500) },
 );
 
+const listing = (more: Partial<ListView> = {}): ListView => ({
+  filter: { mine: false },
+  sizes: many(150),
+  clusters: { names: many(150), shown: 'all' },
+  userId: 'U1',
+  page: 0,
+  mayAct: () => true,
+  ...more,
+});
+
 describe('with absurd values', () => {
   const messages: [string, Message][] = [
-    ['list', listMessage(fleet(300), nasty, 3, T)],
-    ['empty list', listMessage(fleet(0), '', 0, T)],
+    ['list', listMessage(fleet(300), listing({ page: 3 }), T)],
+    ['empty list', listMessage(fleet(0), listing(), T)],
     [
       'details',
       detailsMessage(
@@ -126,6 +137,7 @@ describe('with absurd values', () => {
       drainView(
         Array.from({ length: 10 }, () => preview),
         {},
+        T,
       ),
     ],
     ['provision', provisionView(policy, fleet(3), {}, { count: 99, reason: nasty, ownTtl: nasty }, 'x')],

@@ -17,7 +17,7 @@ import { threadMessage } from '../../../src/slack/blocks/thread.ts';
 import type { OperationFacts } from '../../../src/slack/blocks/thread.ts';
 import type { Message } from '../../../src/slack/blocks/text.ts';
 import { destroyView, drainView, extendView, messageView } from '../../../src/slack/blocks/views.ts';
-import { listMessage } from '../../../src/slack/blocks/workers.ts';
+import { listMessage } from '../../../src/slack/blocks/list.ts';
 import { HOUR, T, drainPreview, node, operation, run, worker, workers as policy } from './fixtures.ts';
 
 const runs = { numRuns: 60 };
@@ -191,7 +191,10 @@ function goodView(view: { type: string; blocks: unknown[]; private_metadata?: st
 
 test('list, details and panel', () => {
   fc.assert(
-    fc.property(fleet, text, small, (facts, words, page) => goodMessage(listMessage(facts, words, page, T))),
+    fc.property(fleet, fc.array(text, { maxLength: 5 }), small, (facts, sizes, page) => {
+      const filter = { mine: page % 2 === 0, ...(sizes[0] === undefined ? {} : { size: sizes[0] }) };
+      goodMessage(listMessage(facts, { filter, sizes, page, userId: 'U1', mayAct: () => true }, T));
+    }),
     runs,
   );
   fc.assert(
@@ -335,9 +338,10 @@ test('forms and the App Home', () => {
         drainView(
           previews.map(({ drain }) => drain),
           {},
+          T,
         ),
       );
-      for (const { drain } of previews) goodView(forceView('destroy', drain, {}));
+      for (const { drain } of previews) goodView(forceView('destroy', drain, {}, T));
     }),
     { numRuns: 30 },
   );

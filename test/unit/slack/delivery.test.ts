@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Actor } from '../../../src/domain/operation.ts';
 import type { NewOutbox } from '../../../src/ports/store.ts';
-import { HOUR, T, node, operation, run, worker } from './fixtures.ts';
+import { HOUR, T, access, node, operation, run, worker } from './fixtures.ts';
 import { channel, harness, olga, other, vera } from './harness.ts';
 import type { Harness } from './harness.ts';
 
@@ -20,7 +20,7 @@ const draw = async (h: Harness, channelId: string | undefined = channel): Promis
   h.app.poke();
 };
 const posts = (h: Harness): number => h.slack.world().calls.filter((call) => call.method === 'chat.postMessage').length;
-const record = (h: Harness, removedAtMs?: number) =>
+const record = (h: Harness, removedAtMs?: number, owner: Actor = by, askedIn?: string) =>
   h.store.createOperation({
     id: 'op0',
     cluster: 'main',
@@ -41,8 +41,8 @@ const record = (h: Harness, removedAtMs?: number) =>
         vmHost: 'pve1',
         nodeUid: undefined,
         ownerTag: 'burst-test',
-        owner: by,
-        channelId: undefined,
+        owner,
+        channelId: askedIn,
         operationId: 'op0',
         createdAtMs: T - 24 * HOUR,
         removedAtMs,
@@ -70,6 +70,7 @@ test('a post whose record was lost in a crash is found again, not repeated', asy
   await h.restart();
   h.clock.at += 60_000;
   await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+  await expect.poll(async () => (await h.store.getMessage('operation:op1'))?.ts).toMatch(/\d/);
   expect(posts(h)).toBe(2);
   expect((await h.state(vera)).messages).toHaveLength(2);
   h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own, { progress: 'booting' })] });
@@ -136,7 +137,7 @@ test('where history may not be read, what may be lost is posted again', async ()
   await expect.poll(() => crashed).toBe(true);
   h.clock.at += 60_000;
   await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
-  expect(posts(h)).toBe(2);
+  await expect.poll(() => posts(h)).toBe(2);
 });
 
 test('a first post looks for nothing; a refused one is posted when Slack takes it', async () => {
@@ -287,6 +288,166 @@ test('an expiry is one message: draining, then what became of the worker', async
   expect(last.text).toContain(`*Forced*: pods of \`${own}\``);
   await h.message(vera, /12 pods moved, with force; VM `105` on pve1 deleted, node removed; lived 24 h, 48 vCPU-hours/);
 });
+
+test('an expiry mentions the owner, says what it found gone, and what vanished by itself had no deadline', async () => {
+  const h = await harness();
+  await record(h, T);
+  const requester: Actor = { kind: 'system', name: 'reaper' };
+  const done = { kind: 'remove-worker', state: 'succeeded', endedAtMs: T } as const;
+  h.operations.operations.set('op1', {
+    operation: operation(
+      { kind: 'expire', workers: [own], deadlineMs: T },
+      { requester, state: 'succeeded', endedAtMs: T },
+    ),
+    runs: [run(own, { ...done, data: { nodeWasGone: true, vmWasGone: true, vmId: '105' } })],
+  });
+  await draw(h);
+  const { text } = await h.message(vera, /^<@U0OPERATOR1>: \*Deadline reached\*/);
+  expect(text).toMatch(/removed; no node was found any more; lived 24 h, 48 vCPU-hours/);
+  await h.message(vera, /VM `105`( on pve1)? was gone already, no node was found any more/);
+  h.operations.operations.set('op1', {
+    operation: operation({ kind: 'expire', workers: [own], deadlineMs: T, vanished: true }, { requester }),
+    runs: [run(own, { kind: 'remove-worker' })],
+  });
+  await draw(h);
+  h.clock.at += 4000;
+  expect((await h.message(vera, /Node and VM are gone/)).text).not.toMatch(/Deadline/);
+});
+
+const warned: NewOutbox = {
+  key: 'warning',
+  notice: { kind: 'warning', cluster: 'main', operationId: 'op0', workers: [own], deadlineMs: T + HOUR, leadMs: HOUR },
+  notBeforeMs: T,
+  channelId: channel,
+};
+const warn = async (h: Harness): Promise<void> => {
+  await h.store.enqueue(warned);
+  h.app.poke();
+  await expect.poll(() => h.store.dueOutbox(h.clock.now(), 5)).toEqual([]);
+};
+const warnings = async (h: Harness, who: string): Promise<string[]> =>
+  (await h.state(who)).messages.filter(({ text }) => text.includes('will be drained')).map((item) => item.channel);
+
+test('who chose direct messages is warned there alone, in private, and answers there', async () => {
+  const h = await harness();
+  await record(h);
+  await h.command(olga, '/burst notify');
+  await h.message(olga, /You are told of your workers in the channel.*as the configuration says/);
+  await h.command(olga, '/burst notify by dm');
+  await h.message(olga, /From now on you are told of your workers by a direct message/);
+  await warn(h);
+  await expect.poll(() => warnings(h, olga)).toEqual([expect.stringMatching(/^D/)]);
+  expect(await warnings(h, vera)).toEqual([]);
+  await h.click(olga, await h.message(olga, /will be drained and removed/), 'burst:warn:extend:4');
+  await h.message(olga, /is on its way/);
+  expect(h.operations.done.at(-1)).toMatchObject({ method: 'extend', args: { workers: [own] } });
+  await h.command(olga, '/burst notify defualt');
+  const answer = await h.message(olga, /does not know `defualt`/);
+  await h.click(olga, answer, 'burst:run:0');
+  await h.message(olga, /From now on you are told of your workers in the channel/);
+});
+
+test('both: once in the channel and once in private, however often it is delivered', async () => {
+  const h = await harness();
+  await record(h);
+  await h.store.saveNotifyChoice(olga, 'both');
+  await warn(h);
+  await expect.poll(() => warnings(h, olga)).toHaveLength(2);
+  await h.restart();
+  await warn(h);
+  await h.store.enqueue(alert('after it'));
+  h.app.poke();
+  await h.message(vera, /after it/);
+  expect(await warnings(h, vera)).toEqual([channel]);
+  expect(await warnings(h, olga)).toHaveLength(2);
+});
+
+test('who cannot be written to is warned in the channel after all', async () => {
+  const h = await harness({ notify: { routes: [], owners: 'dm' } });
+  await record(h, undefined, { kind: 'slack', userId: 'U0GONE00001' });
+  await warn(h);
+  await expect.poll(() => warnings(h, vera)).toEqual([channel]);
+});
+
+test('a route takes a notice elsewhere; where it cannot be posted, it goes where it would have gone', async () => {
+  const route = { kinds: ['warning'], clusters: [], askedIn: [], to: other } as const;
+  const h = await harness({ notify: { routes: [route], owners: 'channel' } });
+  await record(h);
+  await warn(h);
+  await expect.poll(() => warnings(h, vera)).toEqual([other]);
+  const gone = await harness({ notify: { routes: [{ ...route, to: 'C0GONE00001' }], owners: 'channel' } });
+  await record(gone);
+  await warn(gone);
+  await expect.poll(() => warnings(gone, vera)).toEqual([channel]);
+});
+
+test('buttons of a notice work where it was told, also where commands are not allowed', async () => {
+  const route = { kinds: [], clusters: [], askedIn: [], to: other } as const;
+  const limited = { ...access, channels: [channel] };
+  const h = await harness({ cluster: 'main', access: limited, notify: { routes: [route], owners: 'channel' } });
+  await record(h, undefined, by, channel);
+  await warn(h);
+  await h.click(olga, await h.message(olga, /will be drained and removed/), 'burst:warn:extend:4');
+  await h.message(olga, /is on its way/);
+  expect(h.operations.done.at(-1)).toMatchObject({ args: { channelId: channel } });
+});
+
+test('where the new blocks are refused, in a post and in an edit, sections say the same; the end comes through', async () => {
+  const h = await harness();
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  const kinds = async (text: RegExp): Promise<string[]> =>
+    (await h.message(vera, text)).blocks.map((block) => (block as { type: string }).type);
+  h.slack.force('chat.postMessage', 1, { error: 'invalid_blocks' });
+  await draw(h);
+  expect(await kinds(/asked to provision/)).toEqual(['section', 'section', 'context', 'actions']);
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own, { progress: 'booting' })] });
+  await draw(h);
+  h.clock.at += 4000;
+  expect(await kinds(/booting/)).toEqual(['section', 'plan', 'context', 'actions']);
+  // just edited: the end is not held back, nor lost
+  h.slack.force('chat.update', 1, { error: 'invalid_blocks' });
+  h.operations.operations.set('op1', {
+    operation: operation(provisioned, { state: 'succeeded', endedAtMs: T + 5000 }),
+    runs: [run(own, { state: 'succeeded', endedAtMs: T + 5000 })],
+  });
+  await draw(h);
+  expect(await kinds(/:white_check_mark: done: 1 of 1 ready/)).not.toContain('plan');
+});
+
+test('many operations at once are edited within the rate that Slack takes; the end of one is not held back', async () => {
+  const h = await harness();
+  const ids = Array.from({ length: 60 }, (_, at) => `op${at + 100}`);
+  const set = (id: string, progress: string): void =>
+    void h.operations.operations.set(id, { operation: operation(provisioned, { id }), runs: [run(own, { progress })] });
+  const redraw = async (of: readonly string[]): Promise<void> => {
+    for (const id of of)
+      await h.store.enqueue({
+        key: `operation:${id}`,
+        notice: { kind: 'operation', operationId: id, final: false },
+        notBeforeMs: T,
+        channelId: channel,
+      });
+    h.app.poke();
+  };
+  const edits = (): number => h.slack.world().calls.filter(({ method }) => method === 'chat.update').length;
+  for (const id of ids) set(id, 'cloning');
+  await redraw(ids);
+  await expect.poll(async () => (await h.state(vera)).messages.length, { timeout: 4000 }).toBe(60);
+  await expect.poll(async () => (await h.store.getMessage('operation:op159'))?.ts).toMatch(/\d/);
+  for (const id of ids) set(id, 'booting');
+  h.clock.at += 4000;
+  await redraw(ids);
+  await expect.poll(edits, { timeout: 4000 }).toBe(40);
+  h.operations.operations.set('op159', {
+    operation: operation(provisioned, { id: 'op159', state: 'succeeded', endedAtMs: h.clock.at }),
+    runs: [run(own, { state: 'succeeded', endedAtMs: h.clock.at })],
+  });
+  await redraw(['op159']);
+  await h.message(vera, /done: 1 of 1 ready[^]*op159/);
+  expect(edits()).toBe(41);
+  h.clock.at += 61_000;
+  await expect.poll(edits, { timeout: 4000 }).toBe(60);
+}, 15_000);
 
 test('without a usable channel the next place is taken: the default channel, then the owner', async () => {
   const h = await harness();

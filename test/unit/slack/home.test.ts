@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { access, operation, run, worker } from './fixtures.ts';
+import type { PageView } from '../../../src/sandbox/contract.ts';
+import { validateBlocks } from '../../../src/sandbox/slack/blocks.ts';
+import { homeOfAll, homeView } from '../../../src/slack/blocks/home.ts';
+import { HOUR, T, access, operation, run, worker } from './fixtures.ts';
 import { ada, harness, nina, olga, other, vera } from './harness.ts';
 import type { Harness } from './harness.ts';
 
@@ -94,4 +97,99 @@ test('where channels are limited it offers nothing and says where', async () => 
   expect(JSON.stringify(home)).toContain(`allowed in <#${other}>`);
   await h.clickView(olga, home, choose(`destroy|${own}`));
   await h.message(olga, /allowed in some channels only[^]*<#C0GENERAL01>/);
+});
+
+const named = (view: { blocks: unknown[] }): string[] =>
+  [...JSON.stringify(view.blocks).matchAll(/`(burst-[a-z]+-\w+)`/g)].map((match) => match[1] ?? '');
+const selectIn = (view: { blocks: unknown[] }, actionId: string, text: string) => {
+  const elements = view.blocks.flatMap((block) => (block as { elements?: { action_id?: string }[] }).elements ?? []);
+  const menu = elements.find((element) => element.action_id === actionId) as
+    { type: string; options: { text: { text: string }; value: string }[] } | undefined;
+  const chosen = menu?.options.find((option) => option.text.text === text);
+  if (menu === undefined || chosen === undefined) throw new Error(`no ${text} in ${JSON.stringify(view.blocks)}`);
+  return { type: menu.type, action_id: actionId, selected_option: chosen };
+};
+const buttonIn = (view: { blocks: unknown[] }, actionId: string) => {
+  const elements = view.blocks.flatMap((block) => (block as { elements?: { action_id?: string }[] }).elements ?? []);
+  const found = elements.find((element) => element.action_id === actionId);
+  if (found === undefined) throw new Error(`no ${actionId}`);
+  return { ...found, type: 'button', action_id: actionId };
+};
+
+const letters = (at: number): string => String.fromCharCode(97 + Math.floor(at / 26), 97 + (at % 26));
+const statuses = ['ready', 'busy', 'draining', 'not_ready'] as const;
+const five = Array.from({ length: 500 }, (_, at) =>
+  worker(`burst-${at % 2 === 0 ? 'small' : 'large'}-${letters(at)}`, {
+    size: at % 2 === 0 ? 'small' : 'large',
+    status: statuses[at % 4] ?? 'ready',
+    owner: at < 30 ? olga : 'U0OTHER0001',
+    expiresAtMs: T + (at + 1) * HOUR,
+    activity: at % 3 === 0 ? 'Waiting for pods to end, 3 of 12 moved' : undefined,
+  }),
+);
+
+test('500 workers and 40 operations fit into a view, each worker on one of its pages, soonest deadline first', () => {
+  const running = Array.from({ length: 40 }, () => ({
+    operation: operation({ kind: 'drain', workers: [own], permanent: false }),
+    runs: [],
+  }));
+  const fleet = {
+    freshness: { stale: false },
+    workers: five,
+    joining: 0,
+    burstCount: 500,
+    maxBurstWorkers: 600,
+  } as const;
+  const facts = { userId: olga, role: 'admin', fleet, running, channels: [] } as const;
+  const seen: string[] = [];
+  for (let page = 0; page < 20; page++) {
+    const view = homeView(facts, T, { page, filter: { mine: false } });
+    expect(view.blocks.length).toBeLessThanOrEqual(100);
+    expect(JSON.stringify(view).length).toBeLessThan(250_000);
+    expect(JSON.stringify(view)).toContain(`page ${page + 1} of 20`);
+    expect(validateBlocks(view.blocks, 'home')).toEqual([]);
+    seen.push(...named(view).filter((name) => name !== own));
+  }
+  expect(seen).toEqual(five.map(({ name }) => name));
+  const first = JSON.stringify(homeView(facts, T));
+  expect(first).toMatch(/Burst workers: .*ready 125, .*busy 125, .*draining 125, .*not ready 125/);
+  expect(first).toContain('Room for 100 more burst workers');
+  const east = { ...facts, fleet: { ...fleet, workers: five.slice(0, 250) } };
+  const west = { ...facts, fleet: { ...fleet, workers: five.slice(250) } };
+  const names = Array.from({ length: 30 }, (_, at) => `cluster-${at}`);
+  const both = homeOfAll(
+    names.map((cluster, at) => ({ cluster, facts: at % 2 === 0 ? east : west })),
+    T,
+  );
+  expect(validateBlocks(both.blocks, 'home')).toEqual([]);
+  expect(JSON.stringify(both).length).toBeLessThan(250_000);
+});
+
+test('the page and the menus that were chosen stay while the tab is kept current, and after a restart', async () => {
+  const h = await harness();
+  h.operations.list = five;
+  const now = async (text: RegExp): Promise<PageView> => {
+    await expect.poll(async () => JSON.stringify((await h.state(olga)).home)).toMatch(text);
+    const { home } = await h.state(olga);
+    if (home === undefined) throw new Error('no home');
+    return home;
+  };
+  let view = await h.home(olga, /Yours\*: 30 workers; page 1 of 20/);
+  await h.clickView(olga, view, buttonIn(view, 'burst:home:next'));
+  await now(/page 2 of 20/);
+  // what changes is shown on the page that is looked at
+  h.operations.list = five.map((item, at) => (at === 40 ? { ...item, activity: 'being drained' } : item));
+  h.clock.at += 10_000;
+  view = await now(/page 2 of 20[^]*being drained/);
+  await h.clickView(olga, view, selectIn(view, 'burst:home:filter:status', 'Not ready'));
+  view = await now(/Yours\* \(not_ready\): 7 workers; page 1 of 5/);
+  await h.clickView(olga, view, selectIn(view, 'burst:home:filter:status', 'Any status'));
+  view = await now(/Yours\*: 30 workers; page 1 of 20/);
+  await h.clickView(olga, view, selectIn(view, 'burst:home:filter:owner', 'Mine'));
+  view = await now(/Yours\* \(mine\): 30 workers; page 1 of 2/);
+  await h.restart();
+  await h.clickView(olga, view, selectIn(view, 'burst:home:filter:size', 'large'));
+  view = await now(/Yours\* \(large mine\): 15 workers/);
+  await h.clickView(olga, view, { type: 'button', action_id: 'burst:home:next', value: '{"page":"x"}' });
+  await h.message(olga, /another version of Burst[^]*Open the tab again/);
 });

@@ -4,13 +4,14 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { BOT_SCOPES } from '../../../src/slack/workspaces/index.ts';
 import { commands } from '../../../src/slack/commands/registry.ts';
+import { SHORTCUTS } from '../../../src/slack/shortcuts.ts';
 
 const root = new URL('../../../', import.meta.url);
 const manifest = z
   .object({
     features: z.object({
       slash_commands: z.array(z.object({ command: z.string(), usage_hint: z.string(), should_escape: z.boolean() })),
-      shortcuts: z.array(z.unknown()).default([]),
+      shortcuts: z.array(z.object({ type: z.enum(['global', 'message']), callback_id: z.string() })),
       app_home: z.object({ home_tab_enabled: z.boolean(), messages_tab_enabled: z.boolean() }),
     }),
     oauth_config: z.object({ scopes: z.object({ bot: z.array(z.string()) }) }),
@@ -62,7 +63,9 @@ test('what an installation by OAuth asks for is what the manifest lists', () => 
 test('what is listened to is subscribed to, and the other way round', () => {
   expect(matches(/app\.event\('([^']+)'/g)).toEqual([...manifest.settings.event_subscriptions.bot_events].sort());
   expect(matches(/app\.command\('([^']+)'/g)).toEqual(manifest.features.slash_commands.map(({ command }) => command));
-  expect(matches(/app\.(shortcut)\(/g)).toEqual(manifest.features.shortcuts);
+  const { shortcuts } = manifest.features;
+  expect(shortcuts.map(({ callback_id: id }) => id).sort()).toEqual(Object.values(SHORTCUTS).sort());
+  expect(matches(/app\.shortcut\(\/\^(\w+)/g)).toEqual(['burst_']);
   expect(manifest.settings.interactivity.is_enabled).toBe(true);
   expect(manifest.features.app_home).toMatchObject({ home_tab_enabled: true, messages_tab_enabled: true });
 });

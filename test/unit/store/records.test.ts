@@ -4,6 +4,18 @@ import { ann, audit, bob, cluster, drawing, open, provision, reaper, schedule, T
 
 const hour = 3_600_000;
 
+test('how people want to be told is kept for each, changed and taken back', async () => {
+  const store = await open();
+  const choices = async () => Object.fromEntries(await store.notifyChoices(['U1', 'U2', 'U3']));
+  expect(await store.notifyChoices([])).toEqual(new Map());
+  await store.saveNotifyChoice('U1', 'dm');
+  await store.saveNotifyChoice('U2', 'both');
+  await store.saveNotifyChoice('U1', 'channel');
+  expect(await choices()).toEqual({ U1: 'channel', U2: 'both' });
+  await store.saveNotifyChoice('U2', undefined);
+  expect(await choices()).toEqual({ U1: 'channel' });
+});
+
 describe('workers and schedules', () => {
   test('listWorkers filters; adoptWorker leaves what is known', async () => {
     const store = await open();
