@@ -101,6 +101,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       schedules: { reaper: '* * * * * *' },
       // the clock runs far ahead of the machine: its limits must not
       engine: { poll_seconds: 1, step_timeout_seconds: 3600, claim_seconds: 7200 },
+      // tests click faster than people
+      limits: { commands: { per_minute: 0 } },
       logging: { level: 'silent' },
       monitoring: { enabled: false },
     },
