@@ -27,8 +27,9 @@ const groups: ReadonlyMap<string, GroupBy> = new Map([
   ...['channel', 'channels'].map((word) => [word, 'channel'] as const),
 ]);
 const MOST_HOURS = 400 * 24;
-const USER = /^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>$/;
-const CHANNEL = /^<#([CGD][A-Z0-9]+)(?:\|[^>]*)?>$/;
+/** Of another workspace, with that in front. */
+const USER = /^<@((?:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+)(?:\|[^>]*)?>$/;
+const CHANNEL = /^<#((?:[TE][A-Z0-9]+\/)?[CGD][A-Z0-9]+)(?:\|[^>]*)?>$/;
 const filler = new Set(['the', 'of', 'for', 'in', 'last', 'past', 'per', 'by', 'this', 'all', 'from', 'and']);
 
 /**

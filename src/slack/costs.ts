@@ -11,6 +11,7 @@ import { csvOf } from '../domain/csv.ts';
 import { BurstError, messageOf } from '../domain/errors.ts';
 import { decimalOf, digitsOf, formatAll, moneyOf, sumOf } from '../domain/money.ts';
 import type { Costs } from '../operations/index.ts';
+import { splitId } from '../domain/workspace-ids.ts';
 import { costMessage, rowName } from './blocks/cost.ts';
 import { code, escape, mention, utc } from './blocks/text.ts';
 import type { Message } from './blocks/text.ts';
@@ -155,9 +156,11 @@ export async function monthText(cluster: string, costs: Costs | undefined, nowMs
   return `Cost this month: ${formatAll(spent, policy.currency)}.`;
 }
 
+const isDirect = (channelId: string): boolean => splitId(channelId).id.startsWith('D');
+
 /** Where a file for this person alone goes. */
 const privatePlace = async ({ by, channelId }: Call, { clients }: Services): Promise<string> =>
-  channelId?.startsWith('D') === true ? channelId : directMessages(clients, by.userId);
+  channelId !== undefined && isDirect(channelId) ? channelId : directMessages(clients, by.userId);
 
 /** What people are told when a file could not be brought to them; what went wrong is logged. */
 function uploadFailed(error: unknown, { log }: Services): BurstError {
@@ -216,7 +219,7 @@ async function messageFor(asked: Asked, call: Call, services: Services, note: st
       forecast: forecastOf(spans, month, nowMs, currency),
     },
     budgets,
-    inChannel: call.channelId !== undefined && !call.channelId.startsWith('D'),
+    inChannel: call.channelId !== undefined && !isDirect(call.channelId),
     hasPicture: saysMore(chartFor(asked)),
     note,
     allClusters: asked.clusters.length > 1,

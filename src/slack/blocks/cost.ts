@@ -20,6 +20,7 @@ import {
   date,
   fit,
   foreign,
+  isPerson,
   mention,
   section,
   sizeOf,
@@ -98,7 +99,8 @@ export function rowName(by: GroupBy, { key, name }: Pick<CostRow, 'key' | 'name'
 }
 const rowMarkup = (by: GroupBy, row: CostRow): string => {
   if (by === 'user') return mention(row.key);
-  if (by === 'channel') return /^[CG][A-Z0-9]+$/.test(row.key) ? `<#${row.key}>` : foreign(rowName(by, row));
+  if (by === 'channel')
+    return /^([TE][A-Z0-9]+\/)?[CG][A-Z0-9]+$/.test(row.key) ? `<#${row.key}>` : foreign(rowName(by, row));
   return foreign(row.key, 63);
 };
 type Cell = RichTextBlock | { type: 'raw_text'; text: string };
@@ -108,7 +110,7 @@ function rowCell(by: GroupBy, row: CostRow): Cell {
     type: 'rich_text',
     elements: [{ type: 'rich_text_section', elements: [element] }],
   });
-  if (by === 'user' && /^[UW][A-Z0-9]+$/.test(row.key)) return of({ type: 'user', user_id: row.key });
+  if (by === 'user' && isPerson(row.key)) return of({ type: 'user', user_id: row.key });
   if (by === 'channel' && /^[CG][A-Z0-9]+$/.test(row.key)) return of({ type: 'channel', channel_id: row.key });
   return raw(rowName(by, row));
 }

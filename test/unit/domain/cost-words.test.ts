@@ -25,6 +25,7 @@ test.each<[string, Partial<CostWords>]>([
   ['month by cluster', { by: 'cluster' }],
   ['today mine', { hours: 24, user: 'me' }],
   ['the last week of <@U0A|ann> in <#C0A|ops>', { hours: 168, user: 'U0A', channel: 'C0A' }],
+  ['<@T0B/U0A|ann> <#T0B/C0A>', { user: 'T0B/U0A', channel: 'T0B/C0A' }],
   ['here Medium', { channel: 'here', size: 'medium' }],
   ['by owner 1d12h', { hours: 36 }],
 ])('%s', (text, expected) => {
