@@ -89,7 +89,7 @@ function reaperOf(store: Store, nowMs: number): Reaper {
         return Reflect.get(needed, key) as unknown;
       },
     }),
-    vms: { list: async () => [] },
+    vms: { name: 'bench', list: async () => [] },
     clock: { ...systemClock, now: () => nowMs },
     policy: {
       quiet: ALWAYS_LOUD,
@@ -99,6 +99,7 @@ function reaperOf(store: Store, nowMs: number): Reaper {
       // the comparison with the VM server has a rhythm of its own and is not part of this
       sweepEveryMs: Number.MAX_SAFE_INTEGER,
       sweepGraceMs: 30_000,
+      vmGoneAfterMs: 600_000,
     },
     health: { notReadyMs: 600_000, autoRepair: false, maxUnhealthyPercent: 20 },
     safety: {

@@ -59,7 +59,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     const costs = makeCosts(parts, store, roleOf, poke);
     const approvals = makeApprovals(parts, members, store, poke, costs);
     const doors = new Map(members.map(({ name }) => [name, approvals.guarded(name)]));
-    const bot = makeSlack(parts, store, doors, approvals, costs);
+    const sweeps = new Map(members.map((member) => [member.name, member.sweeps]));
+    const bot = makeSlack(parts, store, doors, approvals, costs, sweeps);
     chat.slack = bot;
     await bot.start();
     closers.push(() => bot.stop());

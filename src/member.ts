@@ -19,7 +19,7 @@ import type { WorkerStatus } from './domain/worker.ts';
 import { createEngine } from './engine/index.ts';
 import type { Check, Metrics } from './observability/index.ts';
 import { createOperations, runDefinitions } from './operations/index.ts';
-import type { Operations } from './operations/index.ts';
+import type { Operations, Sweeps } from './operations/index.ts';
 import type { Change } from './mcp/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
@@ -39,6 +39,7 @@ const FILL_MS = 2_000;
 export type Member = {
   readonly name: string;
   readonly operations: Operations;
+  readonly sweeps: Sweeps;
   /** Fills the caches in the background; an API server that is away is waited for. */
   fill(): void;
   /** Begins to work: the engine, and after a moment for the caches the reaper. */
@@ -144,6 +145,7 @@ export function createMember(options: MemberOptions): Member {
   return {
     name,
     operations,
+    sweeps: reaper,
     fill() {
       filled = cluster.start(starting.signal).catch((error: unknown) => {
         if (!starting.signal.aborted)

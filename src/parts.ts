@@ -18,7 +18,7 @@ import { BurstError } from './domain/errors.ts';
 import { createCluster, createLateCluster } from './kubernetes/index.ts';
 import { createLogger } from './observability/index.ts';
 import type { Logger } from './observability/index.ts';
-import type { Approvals, Costs, Operations, StepDeps } from './operations/index.ts';
+import type { Approvals, Costs, Operations, StepDeps, Sweeps } from './operations/index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Ids } from './ports/ids.ts';
@@ -315,21 +315,24 @@ const oauthOptions = ({ encryptionKeys, teams, ...oauth }: OAuthConfig): OAuthOp
   allowed: teams,
 });
 
-/** @param doors the operations of each cluster, by its name. */
+/** @param doors the operations of each cluster, by its name. @param sweeps what sweeps each of them. */
 export function makeSlack(
   parts: Parts,
   store: Store & InboxStore & InstallationStore,
   doors: ReadonlyMap<string, Operations>,
   approvals?: Approvals,
   costs?: Costs,
+  sweeps: ReadonlyMap<string, Sweeps> = new Map(),
 ): Chat {
   const { slack, clusters, defaultCluster } = parts.config;
   const doorsOf = clusters.map((config) => {
     const operations = doors.get(config.kubernetes.name);
     if (operations === undefined) throw new TypeError(`no operations for ${config.kubernetes.name}`);
+    const own = sweeps.get(config.kubernetes.name);
     return {
       cluster: config.kubernetes.name,
       operations,
+      ...(own === undefined ? {} : { sweeps: own }),
       access: accessPolicy(config),
       workers: workerPolicy(config),
       defaultIn: config.defaultIn,

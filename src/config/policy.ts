@@ -109,7 +109,7 @@ export function notifyPolicy({ notifications }: ClusterConfig): NotifyPolicy {
 }
 
 /** `warnings` and `reaper`. */
-export function reaperPolicy({ warnings, reaper }: ClusterConfig): ReaperPolicy {
+export function reaperPolicy({ warnings, reaper, health }: ClusterConfig): ReaperPolicy {
   return {
     quiet: {
       timezone: warnings.timezone,
@@ -120,6 +120,7 @@ export function reaperPolicy({ warnings, reaper }: ClusterConfig): ReaperPolicy 
     retryAfterMs: reaper.retryAfterMinutes * MINUTE_MS,
     sweepEveryMs: reaper.sweepIntervalSeconds * SECOND_MS,
     sweepGraceMs: reaper.sweepGraceSeconds * SECOND_MS,
+    vmGoneAfterMs: health.notReadyMinutes * MINUTE_MS,
   };
 }
 

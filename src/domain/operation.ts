@@ -26,7 +26,14 @@ export const personOf = (by: Actor | undefined): string | undefined =>
 export const actorId = (by: Actor): string => (by.kind === 'slack' ? by.userId : by.name);
 
 export type OperationParams =
-  | { readonly kind: 'provision'; readonly count: number; readonly size: SizeName; readonly ttlHours: number }
+  | {
+      readonly kind: 'provision';
+      readonly count: number;
+      readonly size: SizeName;
+      readonly ttlHours: number;
+      /** A VM of ours that nothing was recorded of: it is taken up, not made. */
+      readonly adopted?: { readonly vmId: string; readonly worker: string };
+    }
   | { readonly kind: 'drain'; readonly workers: readonly string[]; readonly permanent: boolean }
   | { readonly kind: 'destroy'; readonly workers: readonly string[]; readonly force: boolean }
   | { readonly kind: 'extend'; readonly workers: readonly string[]; readonly hours: number }
@@ -106,6 +113,8 @@ export type RunData = {
   readonly vmWasGone?: boolean;
   /** The VM was made by a run that was undone: it may not have been tagged yet. */
   readonly lateClone?: boolean;
+  /** The VM was there before the run, and is taken up as it is. */
+  readonly adopted?: boolean;
   /** Added to the drain's time limit because a person chose to wait, ms. */
   readonly extraDrainMs?: number;
   readonly podsToMove?: number;

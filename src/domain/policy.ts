@@ -56,6 +56,8 @@ export type ReaperPolicy = {
   readonly sweepEveryMs: number;
   /** How long a VM or worker must have been nobody's business before the sweep acts on it, ms. */
   readonly sweepGraceMs: number;
+  /** How long a node must not have been Ready before a VM that is not listed counts as gone, ms. */
+  readonly vmGoneAfterMs: number;
 };
 
 export type HealthPolicy = {

@@ -7,6 +7,7 @@ import type { ReaperPolicy, SafetyPolicy } from './policy.ts';
 import { beforeQuiet } from './quiet-hours.ts';
 import type { QuietPolicy } from './quiet-hours.ts';
 import { NODE_KEYS, notProvablyBurst } from './safety.ts';
+import { isReady, notReadySince } from './views.ts';
 import type { NodeFacts } from './worker.ts';
 
 export type ReapSchedule = {
@@ -31,6 +32,19 @@ export type ReapVm = {
   readonly name: string;
   readonly tags: readonly string[];
   readonly template: boolean;
+  readonly host?: string | undefined;
+  readonly lock?: string | undefined;
+};
+/** A VM with our ownership tag that no record owns. */
+export type ReapStray = {
+  readonly vmId: string;
+  readonly name: string;
+  readonly host: string | undefined;
+  /**
+   * `unrecorded`: no worker of its name; `leftover`: that worker has ended, with another VM; `twin`: that worker lives, with
+   * another VM.
+   */
+  readonly kind: 'unrecorded' | 'leftover' | 'twin';
 };
 export type ReapToken = {
   readonly id: string;
@@ -77,10 +91,12 @@ export type ReapPlan = {
   readonly uncordon: readonly { readonly name: string; readonly uid: string; readonly runId: string }[];
   /** VMs whose creation landed after its run was undone, or that outlived their removal. */
   readonly orphans: readonly { readonly workerName: string; readonly vmId: string }[];
-  /** VMs with our ownership tag that no record names: a person has to look. */
-  readonly strays: readonly { readonly vmId: string; readonly name: string }[];
-  /** Active workers of which neither node nor VM is left. */
+  /** VMs with our ownership tag that no record owns: a person has to look. Undefined: the VMs are not known now. */
+  readonly strays: readonly ReapStray[] | undefined;
+  /** Active workers whose VM is gone, and whose node is too, or has long not been Ready. */
   readonly vanished: readonly string[];
+  /** So many VMs are missing at once, of workers that have a node, that the listing is not believed for them. */
+  readonly unlisted: readonly string[];
   /** Bootstrap tokens that have expired, or whose worker nothing is done for: the call that made them landed late. */
   readonly tokens: readonly ReapToken[];
 };
@@ -177,37 +193,75 @@ function nodeRepairs(snapshot: ReapSnapshot, safety: SafetyPolicy): Pick<ReapPla
   };
 }
 
-function vmRepairs(snapshot: ReapSnapshot, policy: ReaperPolicy): Pick<ReapPlan, 'orphans' | 'strays' | 'vanished'> {
-  const { vms, nodes, workers, busy, nowMs } = snapshot;
-  if (vms === undefined) return { orphans: [], strays: [], vanished: [] };
+/** More VMs than this share of the active workers' (and more than one) do not go at once: the listing lacks them. */
+const MOST_GONE = 0.2;
+
+type VmRepairs = Pick<ReapPlan, 'orphans' | 'strays' | 'vanished' | 'unlisted'>;
+
+function vmRepairs(snapshot: ReapSnapshot, policy: ReaperPolicy): VmRepairs {
+  const { vms, workers, busy, nowMs } = snapshot;
+  if (vms === undefined) return { orphans: [], strays: undefined, vanished: [], unlisted: [] };
   const settled = (worker: ReapWorker): boolean =>
     !busy.has(worker.name) && nowMs - worker.settledAtMs > policy.sweepGraceMs;
-  const named = new Set(vms.map((vm) => vm.name));
-  const ids = new Set(vms.map((vm) => vm.id));
-  const present = new Set((nodes ?? []).map((node) => node.name));
+  const byVmId = new Map(
+    [...workers.values()].flatMap((worker) => (worker.vmId === undefined ? [] : [[worker.vmId, worker]])),
+  );
   return {
     orphans: vms.flatMap((vm) => {
-      const worker = workers.get(vm.name);
+      // a half-made clone has no name yet: its id was journaled before it was asked for
+      const worker = workers.get(vm.name) ?? (isHalfMade(vm) ? byVmId.get(vm.id) : undefined);
       const over = worker?.state === 'failed' || worker?.state === 'removed';
       return worker !== undefined && over && !vm.template && worker.vmId === vm.id && settled(worker)
         ? [{ workerName: worker.name, vmId: vm.id }]
         : [];
     }),
-    strays: vms
-      .filter((vm) => !vm.template && vm.tags.includes(snapshot.ownerTag) && !workers.has(vm.name))
-      .map((vm) => ({ vmId: vm.id, name: vm.name })),
-    vanished:
-      nodes === undefined
-        ? []
-        : [...workers.values()]
-            .filter(
-              (worker) =>
-                worker.state === 'active' &&
-                settled(worker) &&
-                !present.has(worker.name) &&
-                !named.has(worker.name) &&
-                (worker.vmId === undefined || !ids.has(worker.vmId)),
-            )
-            .map((worker) => worker.name),
+    strays: vms.flatMap((vm): ReapStray[] => {
+      if (vm.template || !vm.tags.includes(snapshot.ownerTag)) return [];
+      const kind = strayKind(vm, workers.get(vm.name), settled);
+      return kind === undefined ? [] : [{ vmId: vm.id, name: vm.name, host: vm.host, kind }];
+    }),
+    ...vanishedOf(snapshot, policy, vms, settled),
   };
+}
+
+const isHalfMade = (vm: ReapVm): boolean =>
+  vm.lock !== undefined && vm.tags.length === 0 && (vm.name === '' || vm.name === `VM ${vm.id}`);
+
+function vanishedOf(
+  { nodes, workers, nowMs }: ReapSnapshot,
+  policy: ReaperPolicy,
+  vms: readonly ReapVm[],
+  settled: (worker: ReapWorker) => boolean,
+): Pick<ReapPlan, 'vanished' | 'unlisted'> {
+  if (nodes === undefined) return { vanished: [], unlisted: [] };
+  const named = new Set(vms.map((vm) => vm.name));
+  const ids = new Set(vms.map((vm) => vm.id));
+  const present = new Map(nodes.map((node) => [node.name, node]));
+  const active = [...workers.values()].filter((worker) => worker.state === 'active');
+  const missing = active.filter(
+    (worker) => settled(worker) && !named.has(worker.name) && (worker.vmId === undefined || !ids.has(worker.vmId)),
+  );
+  const alone = missing.filter((worker) => !present.has(worker.name)).map((worker) => worker.name);
+  const withNode = missing.filter((worker) => present.has(worker.name) && worker.vmId !== undefined);
+  if (withNode.length > Math.max(1, Math.ceil(active.length * MOST_GONE)))
+    return { vanished: alone, unlisted: withNode.map((worker) => worker.name) };
+  const dead = withNode.filter((worker) => {
+    const node = present.get(worker.name);
+    const sinceMs = node === undefined || isReady(node) ? undefined : notReadySince(node);
+    return sinceMs !== undefined && nowMs - sinceMs >= policy.vmGoneAfterMs;
+  });
+  return { vanished: [...alone, ...dead.map((worker) => worker.name)], unlisted: [] };
+}
+
+/** Why this VM with our tag is nobody's, or undefined when it is somebody's. */
+function strayKind(
+  vm: ReapVm,
+  worker: ReapWorker | undefined,
+  settled: (worker: ReapWorker) => boolean,
+): ReapStray['kind'] | undefined {
+  if (worker === undefined) return 'unrecorded';
+  if (worker.vmId === vm.id || !settled(worker)) return undefined;
+  if (worker.state === 'failed' || worker.state === 'removed') return 'leftover';
+  // a worker whose VM id is not recorded owns the VM of its name
+  return worker.vmId === undefined ? undefined : 'twin';
 }

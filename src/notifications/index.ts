@@ -85,6 +85,7 @@ const rules: Readonly<Record<Notice['kind'], (facts: NoticeFacts) => Telling>> =
   },
   // it is nobody's own: where a route says, else the default channel
   server: (facts) => ({ as: 'edited', to: reach(facts, [], 'health'), direct: [], mention: [] }),
+  stray: (facts) => ({ as: 'edited', to: reach(facts, [], 'alert'), direct: [], mention: [] }),
   // where the approvers are is written with the notice; the outcome is told to who asked
   approval: (facts) => ({ as: 'edited', to: reach(facts, people([facts.requester])), direct: [], mention: [] }),
   // its admins are mentioned by what was written with the notice

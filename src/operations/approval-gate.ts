@@ -30,8 +30,8 @@ export const requestOnly = ({
 });
 
 /**
- * The same operations; provision, drain, destroy, extend and force pass the gate first. Retry repeats what was let through
- * before, and never force; cancel, wait and repair undo or keep what is there.
+ * The same operations; provision, drain, destroy (of a VM without a record too), extend and force pass the gate first. Retry
+ * repeats what was let through before, and never force; cancel, wait, repair and adopt undo or keep what is there.
  */
 export function guard(
   {
@@ -67,6 +67,10 @@ export function guard(
       const { workers, drainFirst, force, fingerprints } = request;
       await pass(request, { action: force ? 'force' : 'destroy', workers, drainFirst }, fingerprints);
       return operations.destroy(request);
+    },
+    async destroyStray(request) {
+      await pass(request, { action: 'destroy', workers: [request.name], drainFirst: true });
+      return operations.destroyStray(request);
     },
     async extend(request) {
       const { workers, hours } = request;

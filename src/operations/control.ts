@@ -140,6 +140,15 @@ export function createControl(
         const { params } = operation;
         switch (params.kind) {
           case 'provision':
+            if (params.adopted !== undefined)
+              throw new BurstError(
+                'not_retryable',
+                `VM ${params.adopted.vmId} was removed: it cannot be adopted again.`,
+                {
+                  left: 'Nothing was changed.',
+                  hint: 'Provision another worker.',
+                },
+              );
             return requests.provision({ ...again, count: undone.length, size: params.size, ttlHours: params.ttlHours });
           case 'drain':
             return requests.drain({ ...again, workers, admin: false });

@@ -11,6 +11,7 @@ import { extendDeadline } from './steps/extend.ts';
 import { awaitJoin, awaitReady, labelNode } from './steps/join.ts';
 import { applyConfig, resetMachine } from './steps/machine.ts';
 import { awaitReplacement } from './steps/replacement.ts';
+import { configuredUnlessRunning, takenUp, unlessAdopted } from './steps/adopt.ts';
 import { closeWorker, deleteVm, removeNode, stopVm } from './steps/remove.ts';
 
 async function scheduleAs(deps: StepDeps, run: Run, status: ScheduleStatus): Promise<{ readonly schedule?: Schedule }> {
@@ -32,12 +33,13 @@ function stuckAlert(run: Run): readonly NewOutbox[] {
 }
 
 function addWorker(deps: StepDeps): RunDefinition {
+  const configure = configureVm(deps);
   return {
     kind: 'add-worker',
     steps: [
       reserveId(deps),
-      cloneVm(deps),
-      configureVm(deps),
+      unlessAdopted(cloneVm(deps), takenUp(deps)),
+      unlessAdopted(configure, configuredUnlessRunning(deps, configure)),
       startVm(deps),
       applyConfig(deps),
       awaitJoin(deps),

@@ -9,4 +9,5 @@ export type { Approvals, ApprovalsDeps } from './approvals.ts';
 export { createCosts } from './costs.ts';
 export type { Costs, CostPlace, CostsDeps } from './costs.ts';
 export { resolveName } from './names.ts';
-export type { Accepted, DestroyPreview, Fleet, Operations, Request } from './types.ts';
+export { strayNotice } from './strays.ts';
+export type { Accepted, DestroyPreview, Fleet, Operations, Request, SweepReport, Sweeps } from './types.ts';

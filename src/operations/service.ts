@@ -10,6 +10,7 @@ import { createPreviews } from './previews.ts';
 import { createQueries } from './queries.ts';
 import { createRepair } from './repair.ts';
 import { createRequests } from './requests.ts';
+import { createStrays } from './strays.ts';
 import { createSubmission } from './submission.ts';
 import type { ServiceDeps } from './submission.ts';
 import type { Accepted, Operations } from './types.ts';
@@ -33,9 +34,11 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
   const previews = createPreviews(submission);
   const requests = { ...createRequests(submission, previews), ...createRepair(submission) };
   const control = createControl(submission, requests);
+  const strays = createStrays(submission);
   return {
     ...requests,
     ...control,
+    ...strays,
     ...createQueries(submission, previews),
     async destroy(request) {
       const [worker, ...others] = request.workers;
@@ -44,6 +47,12 @@ export function createOperations(deps: ServiceDeps): Operations & Upkeep {
         const live = await store.liveRunOf(cluster.name, worker);
         if (live?.kind === 'remove-worker' && live.state === 'running' && !live.pivoted)
           return control.force({ ...request, operationId: live.operationId, worker });
+      }
+      // what people approved of a VM without a record names it like a worker
+      if (worker !== undefined && others.length === 0 && !request.force) {
+        const stray = (await store.openStrays(cluster.name)).find(({ name }) => name === worker);
+        const answer = stray && (await strays.destroyStray({ ...request, vmId: stray.vmId, name: stray.name }));
+        if (answer?.kind === 'operation') return answer;
       }
       return requests.destroy(request);
     },

@@ -4,7 +4,10 @@ import type { Actor, Operation, Run } from '../domain/operation.ts';
 import type { DrainPreview } from '../domain/drain-plan.ts';
 import type { RateRule } from '../domain/rate-limit.ts';
 import type { SizeName, WorkerDetails, WorkerStatus, WorkerType, WorkerView } from '../domain/worker.ts';
+import type { ReapPlan } from '../domain/reap-plan.ts';
+import type { Stray } from '../domain/stray-plan.ts';
 import type { Freshness } from '../ports/cluster.ts';
+import type { VmFacts } from '../ports/vm-provider.ts';
 
 export type Request = {
   readonly by: Actor;
@@ -46,8 +49,35 @@ export type DestroyPreview = {
   readonly fingerprint: string;
 };
 
+export type StrayRequest = Request & { readonly vmId: string; readonly name: string };
+export type StrayPreview = {
+  readonly stray: Stray;
+  readonly vm: VmFacts;
+  /** Its node, when there is one of its name. */
+  readonly node: string | undefined;
+  /** Why it cannot be adopted, or destroyed; undefined: it can. */
+  readonly adopt: string | undefined;
+  readonly destroy: string | undefined;
+};
+/** `recorded`: its node said all, and nothing else had to be done. */
+export type StrayAnswer =
+  ({ readonly kind: 'operation' } & Accepted) | { readonly kind: 'recorded'; readonly worker: string };
+
+/** VMs that carry this installation's tag and that no record owns; the caller has established the authority. */
+export interface StrayDoor {
+  /** As it is now. @throws `changed_meanwhile` when it is none any more, `safety_violation` when it is another VM. */
+  previewStray(id: { readonly vmId: string; readonly name: string }): Promise<StrayPreview>;
+  /**
+   * Takes it up: from its node, or as a worker that has yet to join (and goes when it does not).
+   * @throws `safety_violation` when its node or name is not a burst worker's, `limit_reached`.
+   */
+  adoptStray(request: StrayRequest): Promise<StrayAnswer>;
+  /** Removes it like a worker. @throws `safety_violation` when its node is not provably a burst worker. */
+  destroyStray(request: StrayRequest): Promise<StrayAnswer>;
+}
+
 /** Every method that refuses throws a BurstError and has audited the refusal. */
-export interface Operations {
+export interface Operations extends StrayDoor {
   provision(
     request: Request & { readonly count: number; readonly size?: SizeName; readonly ttlHours?: number },
   ): Promise<Accepted>;
@@ -105,3 +135,30 @@ export interface Operations {
     readonly limit: number;
   }): Promise<readonly { readonly operation: Operation; readonly runs: readonly Run[] }[]>;
 }
+
+/** What a sweep sees, the VM server's listing first, and what it would do. */
+export type SweepReport = {
+  readonly atMs: number;
+  readonly server: string;
+  /** `ours`: those that carry this installation's tag. */
+  readonly listing:
+    | { readonly known: true; readonly vms: number; readonly ours: number }
+    | { readonly known: false; readonly why: string };
+  /** Undefined: the cluster's state is not known now. */
+  readonly nodes: number | undefined;
+  /** Workers that are recorded and have not ended. */
+  readonly records: number;
+  readonly plan: ReapPlan;
+  /** VMs that no record owns and that people are told of. */
+  readonly strays: readonly Stray[];
+  /** Another installation that looks after the cluster. */
+  readonly rival: string | undefined;
+  /** What was done just before this look. */
+  readonly done?: { readonly expired: number; readonly warned: number; readonly repaired: number };
+};
+export type Sweeps = {
+  /** Looks, and changes nothing. */
+  readonly survey: () => Promise<SweepReport>;
+  /** Sweeps at once, and looks again. */
+  readonly sweepNow: (by: Actor) => Promise<SweepReport>;
+};

@@ -22,6 +22,7 @@ import type { Role } from '../domain/policy.ts';
 import type { ServerEpisode } from '../domain/server-plan.ts';
 import type { RateRule } from '../domain/rate-limit.ts';
 import type { NotifyChoice } from '../domain/notify.ts';
+import type { Stray } from '../domain/stray-plan.ts';
 import type { SizeName } from '../domain/worker.ts';
 
 export type WorkerState = 'requested' | 'active' | 'removing' | 'removed' | 'failed';
@@ -135,6 +136,14 @@ export type Notice =
   | { readonly kind: 'health'; readonly cluster: string; readonly workerName: string; readonly sinceMs: number }
   /** (Re)draw the one message of a time that a VM server did not answer. */
   | { readonly kind: 'server'; readonly cluster: string; readonly server: string; readonly sinceMs: number }
+  /** (Re)draw the one message of a VM that no record owns. */
+  | {
+      readonly kind: 'stray';
+      readonly cluster: string;
+      readonly vmId: string;
+      readonly name: string;
+      readonly firstSeenMs: number;
+    }
   /** (Re)draw the one message of an approval; remind its approvers, once; tell its requester how it ended, once. */
   | {
       readonly kind: 'approval';
@@ -361,6 +370,12 @@ export interface Store {
   notifyChoices(userIds: readonly string[]): Promise<ReadonlyMap<string, NotifyChoice>>;
   /** @param choice undefined: as the configuration says again. */
   saveNotifyChoice(userId: string, choice: NotifyChoice | undefined): Promise<void>;
+
+  /** VMs that no record owns and whose story has not ended, of a cluster or of all, the oldest first. */
+  openStrays(cluster?: string): Promise<readonly Stray[]>;
+  getStray(id: Pick<Stray, 'cluster' | 'vmId' | 'name' | 'firstSeenMs'>): Promise<Stray | undefined>;
+  /** Writes it with its notice and audit row, if given, in one transaction. */
+  saveStray(stray: Stray, notice?: NewOutbox, audit?: NewAudit): Promise<void>;
 
   /** Runs that are not ended, and notices not yet delivered; for metrics. */
   backlog(cluster: string): Promise<{ readonly liveRuns: number; readonly outbox: number }>;

@@ -9,7 +9,7 @@ import type { VmProvider } from '../ports/vm-provider.ts';
 export type ReaperDeps = {
   readonly store: Store;
   readonly cluster: Cluster;
-  readonly vms: Pick<VmProvider, 'list'>;
+  readonly vms: Pick<VmProvider, 'list' | 'name'>;
   readonly clock: Clock;
   readonly policy: ReaperPolicy;
   readonly health: HealthPolicy;

@@ -3,13 +3,15 @@
  * not provably a burst worker is never drained or removed; an unreadable world is left alone until it can be read.
  */
 import { reapPlan } from '../domain/reap-plan.ts';
-import type { ReapPlan } from '../domain/reap-plan.ts';
+import type { ReapPlan, ReapVm } from '../domain/reap-plan.ts';
 import { isBurstError } from '../domain/errors.ts';
 import { nextQuiet } from '../domain/quiet-hours.ts';
+import type { SweepReport, Sweeps } from '../operations/index.ts';
 import type { ReaperDeps } from './deps.ts';
 import { lookAfterHealth } from './health.ts';
 import { repair } from './repairs.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { followStrays } from './strays.ts';
 import { tellOnce, warn } from './tell.ts';
 
 /** Longer than the pause between two ticks or looks at the next deadline, ms. */
@@ -24,13 +26,14 @@ export type Reaper = {
   readonly renew: () => Promise<boolean>;
   /** The holder of the Lease that kept the last round from being ours. */
   readonly rival: () => string | undefined;
-  /** When something falls due next, ms; undefined when nothing is scheduled. */
+  /** When something falls due next (the next sweep, too), ms; undefined when nothing is scheduled. */
   readonly nextMs: () => Promise<number | undefined>;
-};
+} & Sweeps;
 
 export function createReaper(deps: ReaperDeps): Reaper {
   let running: Promise<ReapSummary> | undefined;
   let sweptMs: number | undefined;
+  let triedMs: number | undefined;
   let rival: string | undefined;
   async function isOurs(): Promise<boolean> {
     try {
@@ -57,23 +60,47 @@ export function createReaper(deps: ReaperDeps): Reaper {
       });
     return looking;
   }
-  async function round(): Promise<ReapSummary> {
+  async function round(forced: boolean): Promise<ReapSummary> {
     const startedMs = deps.clock.now();
+    // also where another looks after the cluster, or the round fails: the next moment lies ahead
+    if (forced || triedMs === undefined || startedMs - triedMs >= deps.policy.sweepEveryMs) triedMs = startedMs;
     if (!(await isOurs())) {
       deps.ticked?.('skipped', deps.clock.now() - startedMs);
       return { expired: 0, warned: 0, repaired: 0 };
     }
-    const sweep = sweptMs === undefined || startedMs - sweptMs >= deps.policy.sweepEveryMs;
+    const sweep = forced || sweptMs === undefined || startedMs - sweptMs >= deps.policy.sweepEveryMs;
     if (sweep) sweptMs = startedMs;
     let outcome: 'ok' | 'failed' = 'failed';
     try {
-      const summary = await act(deps, reapPlan(await takeSnapshot(deps, sweep), deps.policy, deps.safety));
+      const { snapshot, listed } = await takeSnapshot(deps, sweep);
+      const summary = await act(deps, reapPlan(snapshot, deps.policy, deps.safety), listed);
       await lookOnce();
       outcome = 'ok';
       return summary;
     } finally {
       deps.ticked?.(outcome, deps.clock.now() - startedMs);
     }
+  }
+  async function survey(): Promise<SweepReport> {
+    const { snapshot, listed, unknown } = await takeSnapshot(deps, true);
+    const open = await deps.store.openStrays(deps.cluster.name);
+    return {
+      atMs: snapshot.nowMs,
+      server: deps.vms.name,
+      listing:
+        listed === undefined
+          ? { known: false, why: unknown ?? 'it was not asked' }
+          : {
+              known: true,
+              vms: listed.length,
+              ours: listed.filter((vm) => !vm.template && vm.tags.includes(deps.ownerTag)).length,
+            },
+      nodes: snapshot.nodes?.length,
+      records: [...snapshot.workers.values()].filter(({ state }) => state !== 'failed' && state !== 'removed').length,
+      plan: reapPlan(snapshot, deps.policy, deps.safety),
+      strays: open,
+      rival,
+    };
   }
   return {
     rival: () => rival,
@@ -83,10 +110,30 @@ export function createReaper(deps: ReaperDeps): Reaper {
       return ours;
     },
     tick() {
-      running ??= round().finally(() => {
+      running ??= round(false).finally(() => {
         running = undefined;
       });
       return running;
+    },
+    survey,
+    async sweepNow(by) {
+      // one that is under way may not be a sweep
+      while (running !== undefined) await running.catch(() => undefined);
+      running = round(true).finally(() => {
+        running = undefined;
+      });
+      await deps.store.appendAudit([
+        {
+          atMs: deps.clock.now(),
+          cluster: deps.cluster.name,
+          actor: by,
+          action: 'sweep',
+          outcome: 'requested',
+          text: 'compare the VMs with the records now, and repair',
+        },
+      ]);
+      const done = await running;
+      return { ...(await survey()), done };
     },
     async nextMs() {
       const nowMs = deps.clock.now();
@@ -97,14 +144,15 @@ export function createReaper(deps: ReaperDeps): Reaper {
         }),
       );
       // what falls into the quiet hours falls due before they begin
-      const next = Math.min(...moments, nextQuiet(nowMs, deps.policy.quiet) ?? Infinity);
+      const sweepMs = triedMs === undefined ? Infinity : triedMs + Math.max(1000, deps.policy.sweepEveryMs);
+      const next = Math.min(...moments, sweepMs, nextQuiet(nowMs, deps.policy.quiet) ?? Infinity);
       return next === Infinity ? undefined : next;
     },
   };
 }
 
-async function act(deps: ReaperDeps, plan: ReapPlan): Promise<ReapSummary> {
-  const repaired = await repair(deps, plan);
+async function act(deps: ReaperDeps, plan: ReapPlan, listed: readonly ReapVm[] | undefined): Promise<ReapSummary> {
+  const repaired = (await repair(deps, plan)) + (await followStrays(deps, plan.strays, listed));
   let expired = 0;
   for (const { workers, deadlineMs } of plan.expire) expired += await expireAll(deps, workers, deadlineMs);
   let warned = 0;

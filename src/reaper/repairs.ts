@@ -29,7 +29,7 @@ export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> 
     );
   for (const workerName of plan.vanished)
     await attempt({ workerName }, 'a worker that is gone could not be closed', () =>
-      deps.upkeep.expire([workerName], deps.clock.now(), 'its node and its VM are gone', true),
+      deps.upkeep.expire([workerName], deps.clock.now(), 'its VM is gone, and nobody asked Burst for that', true),
     );
   for (const token of plan.tokens)
     await attempt({}, 'a bootstrap token could not be deleted', async () => {
@@ -37,11 +37,10 @@ export async function repair(deps: ReaperDeps, plan: ReapPlan): Promise<number> 
       // until it expires, the call that makes it may still land
       if (token.expiresAtMs < deps.clock.now()) await deps.store.forgetToken(deps.cluster.name, token.id);
     });
-  for (const { vmId, name } of plan.strays)
+  if (plan.unlisted.length > 0)
     await tellOnce(deps, {
-      key: `stray:${vmId}:${name}`,
-      workerName: name,
-      text: `VM ${vmId} (${name}) carries this installation's ownership tag, but nothing is recorded of it. It was not touched: look at it, and delete it at the provider if it is a leftover.`,
+      key: `unlisted:${plan.unlisted.length}:${plan.unlisted[0] ?? ''}`,
+      text: `The VM server does not list the VMs of ${plan.unlisted.length} workers that have a node (${plan.unlisted.slice(0, 5).join(', ')}${plan.unlisted.length > 5 ? ', …' : ''}): so many do not go at once, and nothing is concluded from that. Look whether a host of it is away, or its token sees less than before.`,
     });
   return repaired;
 }

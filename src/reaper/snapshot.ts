@@ -1,4 +1,5 @@
 /** What the reaper decides on. Invariant: what could not be read is left undefined, never taken for empty. */
+import { messageOf } from '../domain/errors.ts';
 import type { ReapSchedule, ReapSnapshot, ReapVm, ReapWorker } from '../domain/reap-plan.ts';
 import { afterQuiet } from '../domain/quiet-hours.ts';
 import { NODE_KEYS } from '../domain/safety.ts';
@@ -9,11 +10,19 @@ import type { ReaperDeps } from './deps.ts';
 /** Rows read in one tick at the most; the next tick goes on. */
 const MAX_DUE = 1000;
 
+export type Look = {
+  readonly snapshot: ReapSnapshot;
+  /** Every VM that the server shows, as it shows them; undefined when they were not asked for, or could not be listed. */
+  readonly listed: readonly ReapVm[] | undefined;
+  /** Why nothing is concluded from the listing of the VMs. */
+  readonly unknown: string | undefined;
+};
+
 /** @param sweep also list the VMs and look at what became of each worker's. */
-export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<ReapSnapshot> {
+export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Look> {
   const { store, cluster, clock, policy } = deps;
   // the provider first, the records second: a worker recorded in between is then never a stray
-  const vms = sweep ? await listVms(deps) : undefined;
+  const { vms, why } = sweep ? await listVms(deps) : { vms: undefined, why: undefined };
   const nodes = cluster.freshness().stale ? undefined : cluster.cachedNodes();
   const tokens = sweep ? await store.listTokens({ cluster: cluster.name }) : [];
   const nowMs = clock.now();
@@ -26,7 +35,8 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
     // deadlines that are warned of in the quiet hours are warned of before them
     afterQuiet(nowMs, policy.quiet) + Math.max(0, ...policy.warnBeforeMs),
   );
-  return {
+  const believed = believable(vms, workers);
+  const snapshot: ReapSnapshot = {
     nowMs,
     schedules,
     busy: new Set(live.map((run) => run.workerName)),
@@ -35,9 +45,15 @@ export async function takeSnapshot(deps: ReaperDeps, sweep: boolean): Promise<Re
     nodes,
     workers,
     undoneRuns: await undoneRuns(deps, nodes ?? []),
-    vms: await withoutNeighbours(deps, believable(vms, workers), workers),
+    vms: await withoutNeighbours(deps, believed, workers),
     ownerTag: deps.ownerTag,
     tokens,
+  };
+  const empty = vms !== undefined && believed === undefined;
+  return {
+    snapshot,
+    listed: believed,
+    unknown: empty ? 'it lists no VM at all, although workers have some' : why,
   };
 }
 
@@ -59,12 +75,15 @@ async function dueSchedules(
   return { schedules, lastFailureMs };
 }
 
-async function listVms({ vms, log }: ReaperDeps): Promise<readonly ReapVm[] | undefined> {
+async function listVms({
+  vms,
+  log,
+}: ReaperDeps): Promise<{ readonly vms: readonly ReapVm[] | undefined; readonly why: string | undefined }> {
   try {
-    return await vms.list();
+    return { vms: await vms.list(), why: undefined };
   } catch (error) {
     log.warn({ err: error }, 'the VMs could not be listed; nothing is concluded from that');
-    return undefined;
+    return { vms: undefined, why: messageOf(error) };
   }
 }
 

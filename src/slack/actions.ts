@@ -28,10 +28,12 @@ import { listAllPage, listPage } from './commands/list.ts';
 import { acceptedMessage, openProvision } from './commands/provision.ts';
 import { runCommand } from './commands/registry.ts';
 import { retryOperation } from './commands/retry.ts';
+import { adoptStray, openStray, runSweep } from './commands/sweep.ts';
 
 const listValue = z.object({ page: z.int().min(0).max(10_000), words: z.string().max(200) });
 const warnValue = z.object({ workers: z.array(z.string().max(253)).min(1).max(20), deadlineMs: z.number() });
 const sickValue = z.object({ worker: z.string().max(253), sinceMs: z.number() });
+const strayValue = z.object({ vmId: z.string().max(50), name: z.string().max(253) });
 const blockedValue = z.object({ operationId: z.string().max(100), worker: z.string().max(253) });
 /** Operations looked through for an earlier click: those of the last hours, by far. */
 const RECENT = 500;
@@ -270,6 +272,14 @@ function clicksIn(services: Services): Clicks {
       }
       case 'op':
         return onOperation(verb, click.value, call);
+      case 'stray': {
+        const id = read(strayValue, click.value);
+        if (verb === 'adopt') return adoptStray(id, call, services);
+        if (verb === 'destroy') return openStray(id, call, services);
+        throw unknownButton(click.actionId);
+      }
+      case 'sweep':
+        return call.replace(await runSweep(call, services));
       default:
         throw unknownButton(click.actionId);
     }

@@ -10,7 +10,7 @@ import { PLAIN_NOTIFY } from '../domain/notify.ts';
 import type { NotifyPolicy } from '../domain/notify.ts';
 import type { AccessPolicy, WorkerPolicy } from '../domain/policy.ts';
 import type { BucketPolicy } from '../domain/rate-limit.ts';
-import type { Approvals, Costs } from '../operations/index.ts';
+import type { Approvals, Costs, Sweeps } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -56,6 +56,7 @@ export type ClusterDoor = {
   readonly operations: Operations;
   readonly access: AccessPolicy;
   readonly workers: WorkerPolicy;
+  readonly sweeps?: Sweeps;
   /** Channels in which it is meant where nothing else says which. */
   readonly defaultIn?: readonly string[];
 };
@@ -122,9 +123,9 @@ function clustersOf(options: SlackAppOptions, clients: Clients): Clusters {
     notify = PLAIN_NOTIFY,
   } = options;
   const doors = [options, ...(options.others ?? [])];
-  const each = doors.map(({ cluster = UNNAMED, operations, access, workers }) => {
+  const each = doors.map(({ cluster = UNNAMED, operations, access, workers, sweeps }) => {
     const gate = createGate({ clients, access, operations, store, clock, log, cluster });
-    const own = { cluster, clients, operations, approvals, costs, store, access, workers, gate };
+    const own = { cluster, clients, operations, approvals, costs, sweeps, store, access, workers, gate };
     return { ...own, clock, ids, log, defaultChannelId, exemptAdmins, notify };
   });
   const channels = doors.flatMap(({ cluster = UNNAMED, defaultIn = [] }) =>

@@ -2,7 +2,7 @@
 import type { View } from '@slack/types';
 import type { NotifyPolicy } from '../domain/notify.ts';
 import type { AccessPolicy, Role, WorkerPolicy } from '../domain/policy.ts';
-import type { Approvals, Costs } from '../operations/index.ts';
+import type { Approvals, Costs, Sweeps } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -25,6 +25,8 @@ export type Services = {
   readonly operations: Operations;
   readonly approvals: Approvals | undefined;
   readonly costs?: Costs | undefined;
+  /** The sweep of this cluster. */
+  readonly sweeps: Sweeps | undefined;
   readonly store: Store;
   readonly access: AccessPolicy;
   readonly workers: WorkerPolicy;

@@ -17,6 +17,7 @@ import { personOf } from '../domain/operation.ts';
 import { tellingOf } from '../notifications/index.ts';
 import type { NoticeFacts, Telling } from '../notifications/index.ts';
 import { approvalMessage, outcomeMessage, reminderMessage } from './blocks/approvals.ts';
+import { strayMessage } from './blocks/sweep.ts';
 import { alertMessage, healthMessage, serverMessage, warningMessage } from './blocks/notices.ts';
 import { budgetMessage } from './blocks/cost.ts';
 import { operationMessage } from './blocks/operation.ts';
@@ -255,6 +256,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     await redrawn(row.key, shown(serverMessage(episode), notice.cluster), 'server', to);
   };
 
+  /** Draws the message of a VM that no record owns. */
+  const deliverStray = async (row: OutboxRow, notice: Extract<Notice, { kind: 'stray' }>): Promise<void> => {
+    const stray = await store.getStray(notice);
+    if (stray === undefined) return;
+    const { to } = await telling(row, undefined);
+    await redrawn(row.key, shown(strayMessage(stray), notice.cluster), 'stray', to);
+  };
+
   /** The one message of this key as it is now; posted when it is not there. */
   const redrawn = async (key: string, message: Message, identity: string, to: readonly string[]): Promise<void> => {
     const digest = digestOf(message.text, message.blocks);
@@ -317,6 +326,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         return true;
       case 'server':
         await deliverServer(row, notice);
+        return true;
+      case 'stray':
+        await deliverStray(row, notice);
         return true;
       case 'approval':
         await deliverApproval(row, notice);
@@ -409,6 +421,7 @@ function namesOf(notice: Notice): readonly string[] {
     case 'health':
       return [notice.workerName];
     case 'server':
+    case 'stray':
     case 'approval':
     case 'budget':
       return [];

@@ -32,6 +32,12 @@ export async function livesOf(operation: Operation, runs: readonly Run[], from: 
     if (run.state !== 'succeeded' || run.kind !== 'remove-worker') continue;
     const worker = await from.store.getWorker(operation.cluster, run.workerName);
     if (worker === undefined) continue;
+    const { vmId } = run.data;
+    // a VM without a record: nobody knows how long it lived
+    if (worker.vmId === undefined && worker.nodeUid === undefined) {
+      if (vmId !== undefined) facts.set(run.id, { vmId });
+      continue;
+    }
     const cpus = worker.cpus ?? from.workers.sizes.get(worker.size)?.cpus;
     const endMs = worker.removedAtMs ?? run.endedAtMs;
     const cost = endMs === undefined ? undefined : workerCost({ ...worker, untilMs: undefined }, endMs);

@@ -14,6 +14,8 @@ const metadataSchema = z.object({
   cluster: z.string().optional(),
   operationId: z.string().optional(),
   approvalId: z.string().optional(),
+  /** A VM that no record owns. */
+  stray: z.object({ vmId: z.string(), name: z.string() }).optional(),
   workers: z.array(z.string()).default([]),
   fingerprints: z.record(z.string(), z.string()).default({}),
   drainFirst: z.boolean().default(true),

@@ -19,6 +19,7 @@ import { refuseFields, refuseForm, showOutcome } from './outcome.ts';
 import type { Submit } from './outcome.ts';
 import { destroyConfirmation } from './commands/destroy.ts';
 import { acceptedMessage } from './commands/provision.ts';
+import { strayAnswer } from './commands/sweep.ts';
 
 const failure = (error: BurstError): Message => errorMessage(error);
 /** Said above a confirmation that is shown again. */
@@ -202,6 +203,15 @@ async function serve(submit: Submit, form: Form, services: Services): Promise<vo
           ? forceConfirmation(operationId ?? '', worker, who, services, asItIs(error, 'Nothing was forced.'))
           : undefined,
       );
+    }
+    case CALLBACKS.stray: {
+      const { stray } = form.metadata;
+      if (stray === undefined)
+        return submit.ack({ view: noteView('Burst', 'This form names no VM. Nothing was done.') });
+      return work('Destroy VM', async () => {
+        await services.gate.require(who, 'admin', 'destroy', stray.name);
+        return strayAnswer(await services.operations.destroyStray({ ...request, ...stray }));
+      });
     }
     case DENY_CALLBACK:
       return submitDenial(submit, form, services);

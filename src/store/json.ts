@@ -14,7 +14,13 @@ export const actorSchema: z.ZodType<Actor> = z.discriminatedUnion('kind', [
 ]);
 
 export const paramsSchema: z.ZodType<OperationParams> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('provision'), count: number, size: text, ttlHours: number }),
+  z.object({
+    kind: z.literal('provision'),
+    count: number,
+    size: text,
+    ttlHours: number,
+    adopted: z.object({ vmId: text, worker: text }).exactOptional(),
+  }),
   z.object({ kind: z.literal('drain'), workers: z.array(text), permanent: z.boolean() }),
   z.object({ kind: z.literal('destroy'), workers: z.array(text), force: z.boolean() }),
   z.object({ kind: z.literal('extend'), workers: z.array(text), hours: number }),
@@ -65,6 +71,7 @@ export const runDataSchema: z.ZodType<RunData> = z.looseObject({
   nodeWasGone: z.boolean().exactOptional(),
   vmWasGone: z.boolean().exactOptional(),
   lateClone: z.boolean().exactOptional(),
+  adopted: z.boolean().exactOptional(),
   extraDrainMs: number.exactOptional(),
   podsToMove: number.exactOptional(),
   podsMoved: number.exactOptional(),
@@ -105,6 +112,7 @@ export const noticeSchema: z.ZodType<Notice> = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('health'), cluster: text, workerName: text, sinceMs: number }),
   z.object({ kind: z.literal('server'), cluster: text, server: text, sinceMs: number }),
+  z.object({ kind: z.literal('stray'), cluster: text, vmId: text, name: text, firstSeenMs: number }),
   z.object({
     kind: z.literal('approval'),
     cluster: text,

@@ -437,6 +437,27 @@ alter table operations add column thread_ts text;
 alter table approvals add column thread_ts text;
 `;
 
+/** VMs that carry our tag and that no record owns. */
+const strays = `
+create table strays (
+  cluster text not null,
+  vm_id text not null,
+  name text not null,
+  first_seen_ms integer not null,
+  kind text not null check (kind in ('unrecorded', 'leftover', 'twin')),
+  host text,
+  told_at_ms integer,
+  ended_at_ms integer,
+  outcome text check (outcome in ('gone', 'recorded', 'adopted', 'destroyed')),
+  decision text check (decision in ('adopt', 'destroy')),
+  decided_by text check (decided_by is null or json_valid(decided_by)),
+  operation_id text,
+  attempts integer not null,
+  primary key (cluster, vm_id, name, first_seen_ms)
+) strict, without rowid;
+create index strays_open on strays (cluster, first_seen_ms) where ended_at_ms is null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -452,4 +473,5 @@ export const migrations: readonly Migration[] = [
   { name: 'installations in workspaces', sql: installations },
   { name: 'how people want to be told', sql: notifyChoices },
   { name: 'threads that operations are told in', sql: threads },
+  { name: 'VMs that no record owns', sql: strays },
 ];

@@ -158,6 +158,22 @@ export type ServersTable = {
   ended_at_ms: number | null;
 };
 
+export type StraysTable = {
+  cluster: string;
+  vm_id: string;
+  name: string;
+  first_seen_ms: number;
+  kind: 'unrecorded' | 'leftover' | 'twin';
+  host: string | null;
+  told_at_ms: number | null;
+  ended_at_ms: number | null;
+  outcome: 'gone' | 'recorded' | 'adopted' | 'destroyed' | null;
+  decision: 'adopt' | 'destroy' | null;
+  decided_by: string | null;
+  operation_id: string | null;
+  attempts: number;
+};
+
 export type ApprovalsTable = {
   id: string;
   cluster: string;
@@ -225,6 +241,7 @@ export type Tables = {
   approval_decisions: ApprovalDecisionsTable;
   health_episodes: HealthTable;
   server_episodes: ServersTable;
+  strays: StraysTable;
   meta: { key: string; value: string };
   workers: WorkersTable;
   operations: OperationsTable;

@@ -22,6 +22,7 @@ import * as outbox from './outbox.ts';
 import * as rates from './rates.ts';
 import * as runs from './runs.ts';
 import * as servers from './servers.ts';
+import * as strays from './strays.ts';
 import * as tokens from './tokens.ts';
 import * as workers from './workers.ts';
 
@@ -199,6 +200,14 @@ function makeStore(database: Database, quick: Database, clock: Clock, installati
         if (row !== undefined) audit.appendAudit(writer, [row]);
       }),
 
+    openStrays: async (cluster) => read((reader) => strays.openStrays(reader, cluster)),
+    getStray: async (id) => read((reader) => strays.getStray(reader, id)),
+    saveStray: (stray, notice, row) =>
+      write((writer) => {
+        strays.saveStray(writer, stray);
+        if (notice !== undefined) outbox.enqueue(writer, [notice], clock.now());
+        if (row !== undefined) audit.appendAudit(writer, [row]);
+      }),
     openServerEpisode: async (cluster) => read((reader) => servers.openServerEpisode(reader, cluster)),
     getServerEpisode: async (cluster, server, sinceMs) =>
       read((reader) => servers.getServerEpisode(reader, cluster, server, sinceMs)),

@@ -107,6 +107,7 @@ export async function startService(
       retryAfterMs: 60_000,
       sweepEveryMs: 0,
       sweepGraceMs: 30_000,
+      vmGoneAfterMs: 600_000,
     },
     health: { notReadyMs: 600_000, autoRepair: false, maxUnhealthyPercent: 20 },
     safety: deps.safety,

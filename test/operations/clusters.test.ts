@@ -1,6 +1,6 @@
 /** Two clusters over one store: each engine and reaper does its own work alone. */
 import { describe, expect, it } from 'vitest';
-import { createHarness, HOUR, olga } from './harness.ts';
+import { createHarness, HOUR, MINUTE, olga } from './harness.ts';
 import type { Harness } from './harness.ts';
 import { node } from './world.ts';
 
@@ -78,17 +78,22 @@ describe('two clusters', () => {
     await east.settle();
     const before = [...east.world.vms.keys()];
     expect(await west.reaper.tick()).toEqual({ expired: 0, warned: 0, repaired: 0 });
-    const alerts = (await east.store.dueOutbox(east.clock.now(), 99)).filter(({ notice }) => notice.kind === 'alert');
+    const alerts = (await east.store.dueOutbox(east.clock.now(), 99)).filter(({ notice }) => notice.kind === 'stray');
     expect(alerts).toEqual([]);
+    expect(await east.store.openStrays()).toEqual([]);
     expect([...east.world.vms.keys()]).toEqual(before);
-    // one that is in nobody's books is told by both
+    // one that is in nobody's books is told once, by whoever sees it first
     east.world.vms.set('777', { ...strayLike(east), id: '777', name: 'burst-small-zzzzz' });
     await west.clock.advance(HOUR);
     await east.clock.advance(HOUR);
+    for (const cluster of [west, east, west, east]) {
+      await cluster.reaper.tick();
+      await cluster.clock.advance(3 * MINUTE);
+    }
     await west.reaper.tick();
     expect(
-      (await east.store.dueOutbox(east.clock.now(), 99)).filter(({ notice }) => notice.kind === 'alert'),
-    ).toHaveLength(1);
+      (await east.store.dueOutbox(east.clock.now(), 99)).filter(({ notice }) => notice.kind === 'stray'),
+    ).toMatchObject([{ notice: { cluster: 'west', vmId: '777' } }]);
   });
 });
 

@@ -47,6 +47,8 @@ export async function createHarness(
     readonly health?: Partial<HealthPolicy>;
     readonly withWorld?: (world: World) => void;
     readonly quiet?: QuietPolicy;
+    /** Writes at which a process may die, besides those of runs. */
+    readonly writes?: readonly ('createOperation' | 'saveStray')[];
   } = {},
 ) {
   const clock = manualClock();
@@ -58,8 +60,10 @@ export async function createHarness(
   const store: Store = new Proxy(real, {
     get(target, key, receiver) {
       const value: unknown = Reflect.get(target, key, receiver);
-      if (key !== 'recordRun' || typeof value !== 'function') return value;
-      return (...args: Parameters<Store['recordRun']>) => faults.call('recordRun', () => target.recordRun(...args));
+      if (typeof value !== 'function') return value;
+      const name = ['recordRun', ...(more.writes ?? [])].find((write) => write === key);
+      if (name === undefined) return value;
+      return (...args: unknown[]) => faults.call(name, () => Reflect.apply(value, target, args) as Promise<unknown>);
     },
   });
   const deps = change({
@@ -144,6 +148,7 @@ export async function createHarness(
       retryAfterMs: 10 * MINUTE,
       sweepEveryMs: 2 * MINUTE,
       sweepGraceMs: 30_000,
+      vmGoneAfterMs: 10 * MINUTE,
     },
     health: { notReadyMs: 10 * MINUTE, autoRepair: false, maxUnhealthyPercent: 20, ...more.health },
     safety: deps.safety,

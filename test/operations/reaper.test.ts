@@ -14,8 +14,6 @@ async function provisioned(h: Harness, count = 1): Promise<string[]> {
 
 const burstVms = (h: Harness): string[] =>
   [...h.world.vms.values()].filter((vm) => vm.name.startsWith('burst-')).map((vm) => vm.name);
-const alerts = async (h: Harness): Promise<string[]> =>
-  (await h.store.dueOutbox(h.clock.now(), 99)).flatMap(({ notice }) => (notice.kind === 'alert' ? [notice.text] : []));
 
 describe('the reaper', () => {
   it('warns before quiet hours of what would fall into them, wakes up for that, and moves no deadline', async () => {
@@ -206,22 +204,67 @@ describe('the sweep', () => {
     expect(h.world.deletedVms).toEqual([]);
   });
 
-  it('tells once of a VM with our tag that nothing is recorded of, and does not touch it', async () => {
+  it('runs every two minutes, whatever the cron expression says, and not in a loop where another looks after the cluster', async () => {
     const h = await createHarness();
-    h.world.vms.set('777', {
-      id: '777',
-      name: 'burst-small-zzzzz',
-      state: 'running',
-      tags: ['burst', 'burst-test'],
-      template: false,
-      lock: undefined,
-      bootedAtMs: 0,
-    });
+    h.world.rival = 'burst-other';
     await h.reaper.tick();
+    expect(await h.reaper.nextMs()).toBe(h.clock.now() + 2 * MINUTE);
+    h.world.rival = undefined;
+    await h.clock.advance(2 * MINUTE);
+    await h.reaper.tick();
+    expect(h.faults.names.filter((name) => name === 'list')).toHaveLength(1);
+    await h.clock.advance(MINUTE);
+    await h.reaper.tick();
+    expect(
+      h.faults.names.filter((name) => name === 'list'),
+      'a tick in between is no sweep',
+    ).toHaveLength(1);
+    expect(await h.reaper.nextMs()).toBe(h.clock.now() + MINUTE);
+  });
+
+  it('on demand looks and changes nothing, or acts at once and tells what it did', async () => {
+    const h = await createHarness();
+    const name = await lateVm(h, []);
+    const audit = (await h.store.listAudit({ limit: 999 })).length;
+    const look = await h.reaper.survey();
+    expect(look).toMatchObject({
+      listing: { known: true, vms: 3, ours: 0 },
+      plan: { orphans: [{ workerName: name }] },
+    });
+    expect(await h.store.listAudit({ limit: 999 })).toHaveLength(audit);
+    expect(await h.store.liveRuns()).toEqual([]);
+    const done = await h.reaper.sweepNow(olga);
+    expect(done).toMatchObject({ done: { repaired: 1 } });
+    await h.settle();
+    expect(burstVms(h)).toEqual([]);
+    expect(
+      (await h.store.listAudit({ limit: 999 })).some((row) => row.action === 'sweep' && row.actor.kind === 'slack'),
+    ).toBe(true);
+  });
+
+  it('settles a worker whose VM vanished and whose node has long been silent, and says what happened', async () => {
+    const h = await createHarness();
+    const [name = ''] = await provisioned(h);
+    for (const [id, vm] of h.world.vms) if (vm.name === name) h.world.vms.delete(id);
+    const dead = h.world.nodes.get(name);
+    const sinceMs = h.clock.now();
+    if (dead !== undefined)
+      dead.conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message: '', sinceMs }];
+    await h.clock.advance(9 * MINUTE);
+    await h.reaper.tick();
+    await h.settle();
+    expect(h.world.nodes.has(name), 'it may come back').toBe(true);
     await h.clock.advance(3 * MINUTE);
     await h.reaper.tick();
-    expect(await alerts(h)).toEqual([expect.stringContaining('VM 777 (burst-small-zzzzz)')]);
-    expect(h.world.vms.has('777')).toBe(true);
+    await h.settle();
+    expect(h.world.nodes.has(name)).toBe(false);
+    expect(await h.store.getWorker('main', name)).toMatchObject({ state: 'removed' });
+    const [operation] = await h.store.listOperations({ kinds: ['expire'], limit: 9 });
+    expect(operation).toMatchObject({
+      state: 'succeeded',
+      params: { vanished: true },
+      reason: expect.stringContaining('gone') as string,
+    });
   });
 
   it('closes the books of a worker of which neither node nor VM is left', async () => {

@@ -246,6 +246,7 @@ export async function ownVm(deps: StepDeps, context: StepContext): Promise<VmFac
   const vm = await deps.vms.find(needVmId(context.data), context.signal);
   if (vm === undefined)
     throw new BurstError('unavailable', `VM ${needVmId(context.data)} is not listed by the provider.`);
-  if (identify(vm, context.run.workerName, deps.ownerTag) === 'foreign') throw foreignVm(vm, context.run.workerName);
+  const identity = identify(vm, context.run.workerName, deps.ownerTag);
+  if (identity === 'foreign' || identity === 'unnamed') throw foreignVm(vm, context.run.workerName);
   return vm;
 }

@@ -14,14 +14,22 @@ export async function ownerTagOf(deps: Pick<StepDeps, 'store' | 'ownerTag'>, run
   return recorded === undefined || recorded === '' ? deps.ownerTag : recorded;
 }
 
-export type Identity = 'absent' | 'ours' | 'untagged' | 'foreign';
+export type Identity = 'absent' | 'ours' | 'untagged' | 'unnamed' | 'foreign';
 
-/** `untagged`: our unique name, but not (yet) our tags: a clone that was not configured. */
+/**
+ * `untagged`: our unique name, but not (yet) our tags: a clone that was not configured. `unnamed`: a locked VM without a name,
+ * which a clone is at its very begin: nobody can tell yet whose it is.
+ */
 export function identify(vm: VmFacts | undefined, name: string, ownerTag: string): Identity {
   if (vm === undefined) return 'absent';
+  if (isUnnamed(vm)) return 'unnamed';
   if (vm.name !== name || vm.template) return 'foreign';
   return vm.tags.includes(BURST_TAG) && vm.tags.includes(ownerTag) ? 'ours' : 'untagged';
 }
+
+/** Proxmox shows a VM whose configuration has no name yet as `VM 101`. */
+const isUnnamed = (vm: VmFacts): boolean =>
+  vm.lock !== undefined && !vm.template && vm.tags.length === 0 && (vm.name === '' || vm.name === `VM ${vm.id}`);
 
 export function foreignVm(vm: VmFacts, name: string): Error {
   return safetyViolation(

@@ -32,7 +32,7 @@ export async function removeVm(deps: StepDeps, context: StepContext, options: Re
       return waitFor(deps, 'Waiting for a clone that may still land');
     return { kind: 'done', text: `VM ${id} is gone`, data: { vmGone: true } };
   }
-  if (identity === 'foreign') {
+  if (identity === 'foreign' || (identity === 'unnamed' && !options.allowUntagged)) {
     if (options.unlessOurs === 'leave' || context.data.vmGone === true)
       return { kind: 'done', text: `VM ${id} is another VM now; ours is gone` };
     throw foreignVm(vm, context.run.workerName);

@@ -66,7 +66,7 @@ export function stopVm(deps: StepDeps): Step {
       const identity = identify(vm, context.run.workerName, await ownerTagOf(deps, context.run));
       if (vm === undefined)
         return { kind: 'done', text: `VM ${id} is gone already`, data: { vmGone: true, vmWasGone: true } };
-      if (identity !== 'ours' && !(identity === 'untagged' && context.data.lateClone === true))
+      if (identity !== 'ours' && !(identity !== 'foreign' && context.data.lateClone === true))
         throw foreignVm(vm, context.run.workerName);
       if (vm.state === 'stopped' && vm.lock === undefined) return { kind: 'done', text: `VM ${id} stopped` };
       if (vm.lock !== undefined) return waitFor(deps, `Waiting: the VM is locked (${vm.lock})`);

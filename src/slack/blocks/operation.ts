@@ -33,6 +33,8 @@ const SHOWN_FROM_MS = 10_000;
 export function whatOf(params: OperationParams): string {
   switch (params.kind) {
     case 'provision':
+      if (params.adopted !== undefined)
+        return `adopt VM ${foreign(params.adopted.vmId, 20)} (${code(params.adopted.worker)}) as a ${foreign(params.size, 40)} worker for ${formatHours(params.ttlHours)}`;
       return `provision ${params.count} ${foreign(params.size, 40)} ${params.count === 1 ? 'worker' : 'workers'} for ${formatHours(params.ttlHours)}`;
     case 'drain':
       return `drain ${names(params.workers)}`;

@@ -28,6 +28,7 @@ export const CALLBACKS = {
   destroy: 'burst:view:destroy',
   extend: 'burst:view:extend',
   force: 'burst:view:force',
+  stray: 'burst:view:stray',
 } as const;
 export const title = (text: string): ModalView['title'] => plain(text, 24);
 /** What the modals carry from opening to submit. */

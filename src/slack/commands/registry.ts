@@ -21,6 +21,7 @@ import { ops } from './ops.ts';
 import { panel } from './panel.ts';
 import { provision } from './provision.ts';
 import { retry } from './retry.ts';
+import { sweep } from './sweep.ts';
 import type { Command } from './types.ts';
 
 export const commands: readonly Command[] = [
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   ops,
   cancel,
   retry,
+  sweep,
   audit,
   cost,
   notify,

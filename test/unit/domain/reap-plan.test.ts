@@ -17,6 +17,7 @@ const policy: ReaperPolicy = {
   retryAfterMs: 10 * MINUTE,
   sweepEveryMs: 2 * MINUTE,
   sweepGraceMs: 30_000,
+  vmGoneAfterMs: 10 * MINUTE,
 };
 const safety: SafetyPolicy = {
   label: { key: 'worker-type', value: 'burst' },
@@ -203,6 +204,12 @@ describe('repairs', () => {
     ['not a template', { state: 'failed' }, { template: true }, [], false],
     ['not while a run is at it', { state: 'failed' }, {}, ['w'], false],
     ['not right after its run', { state: 'failed', settledAtMs: NOW - 29_000 }, {}, [], false],
+    ['that is half made: locked and without a name yet', { state: 'failed' }, { name: '', lock: 'clone' }, [], true],
+    ['that Proxmox calls by its id meanwhile', { state: 'failed' }, { name: 'VM 101', lock: 'create' }, [], true],
+    ['not one without a name that nothing is done with', { state: 'failed' }, { name: '' }, [], false],
+    ['not a locked one with a name of its own', { state: 'failed' }, { name: 'pet', lock: 'clone' }, [], false],
+    ['not a locked one with tags', { state: 'failed' }, { name: '', lock: 'clone', tags: ['pet'] }, [], false],
+    ['not a half-made one at the id of a worker that lives', {}, { name: '', lock: 'clone' }, [], false],
   ])('an orphan VM %s', (_, more, vmMore, busy, expected) =>
     expect(
       plan({ vms: [vm('101', 'w', vmMore)], workers: new Map([worker('w', more)]), busy: new Set(busy) }).orphans,
@@ -218,7 +225,53 @@ describe('repairs', () => {
           vm('3', 'z'),
         ],
       }).strays,
-    ).toEqual([{ vmId: '1', name: 'x' }]));
+    ).toEqual([{ vmId: '1', name: 'x', host: undefined, kind: 'unrecorded' }]));
+
+  test.each<[string, Partial<ReapWorker>, string[], string | undefined]>([
+    ['of a worker that has ended, with another VM', { state: 'removed', vmId: '101' }, [], 'leftover'],
+    ['of a failed worker without a VM', { state: 'failed', vmId: undefined }, [], 'leftover'],
+    ['of a worker that lives with another VM', { vmId: '101' }, [], 'twin'],
+    ['of a worker whose VM id is not known: it is its VM', { vmId: undefined }, [], undefined],
+    ['of a worker with this VM', { vmId: '555' }, [], undefined],
+    ['of a worker that a run is at', { state: 'failed', vmId: '101' }, ['w'], undefined],
+    ['of a worker right after its run', { state: 'failed', vmId: '101', settledAtMs: NOW }, [], undefined],
+  ])('a VM with our tag and the name %s', (_, more, busy, kind) =>
+    expect(
+      plan({
+        vms: [vm('555', 'w', { tags: ['burst', 'burst-abcd2345'] })],
+        workers: new Map([worker('w', more)]),
+        busy: new Set(busy),
+      }).strays?.map((stray) => stray.kind),
+    ).toEqual(kind === undefined ? [] : [kind]),
+  );
+
+  const silent = (name: string, forMs: number) =>
+    burst(name, {
+      conditions: [{ type: 'Ready', status: 'Unknown', reason: '', message: '', sinceMs: NOW - forMs }],
+    });
+  test.each<[string, string[], number, { vanished: string[]; unlisted: string[] }]>([
+    ['its node has long been silent', ['a'], 10 * MINUTE, { vanished: ['a'], unlisted: [] }],
+    ['not while the node may come back', ['a'], 9 * MINUTE, { vanished: [], unlisted: [] }],
+    [
+      'not of several at once: the listing lacks them',
+      ['a', 'b', 'c'],
+      HOUR,
+      { vanished: [], unlisted: ['a', 'b', 'c'] },
+    ],
+  ])('a VM that is not listed is gone when %s', (_, names, forMs, expected) => {
+    const workers = new Map([...names, 'x', 'y'].map((name, at) => worker(name, { vmId: `${200 + at}` })));
+    const vms = ['x', 'y'].map((name) => vm(workers.get(name)?.vmId ?? '', name));
+    const nodes = [...names.map((name) => silent(name, forMs)), burst('x'), burst('y')];
+    expect(plan({ vms, nodes, workers })).toMatchObject(expected);
+  });
+
+  test('without a listing nothing is concluded, of strays neither', () =>
+    expect(plan({ vms: undefined, workers: new Map([worker('w')]) })).toMatchObject({
+      orphans: [],
+      strays: undefined,
+      vanished: [],
+      unlisted: [],
+    }));
 
   test.each<[string, Partial<ReapSnapshot>, string[]]>([
     ['nothing left', {}, ['w']],

@@ -1,3 +1,4 @@
+import type { Stray } from '../../../src/domain/stray-plan.ts';
 import type { DrainPreview } from '../../../src/domain/drain-plan.ts';
 import { BurstError } from '../../../src/domain/errors.ts';
 import type { Operation, OperationParams, Run } from '../../../src/domain/operation.ts';
@@ -120,6 +121,23 @@ export const operation = (params: OperationParams, more: Partial<Operation> = {}
   ...more,
 });
 
+export const stray = (more: Partial<Stray> = {}): Stray => ({
+  cluster: 'default',
+  vmId: '777',
+  name: 'burst-small-zzzzz',
+  firstSeenMs: T,
+  kind: 'unrecorded',
+  host: 'pve1',
+  toldAtMs: T + HOUR,
+  endedAtMs: undefined,
+  outcome: undefined,
+  decision: undefined,
+  decidedBy: undefined,
+  operationId: undefined,
+  attempts: 0,
+  ...more,
+});
+
 export type Done = { readonly method: string; readonly args: Record<string, unknown> };
 /** An Operations in memory: it records what it is asked, and fails where told. */
 export class FakeOperations implements Operations {
@@ -217,6 +235,20 @@ export class FakeOperations implements Operations {
       expiresAtMs: T + HOUR,
       fingerprint: this.fingerprint,
     };
+  }
+  async previewStray(id: Parameters<Operations['previewStray']>[0]): ReturnType<Operations['previewStray']> {
+    const vm = { id: id.vmId, name: id.name, host: 'pve1', state: 'running', tags: ['burst', 'burst-test'] } as const;
+    const known = { adopt: undefined, destroy: undefined, node: undefined };
+    return { ...known, stray: stray(id), vm: { ...vm, template: false, lock: undefined } };
+  }
+  async adoptStray(request: Parameters<Operations['adoptStray']>[0]): ReturnType<Operations['adoptStray']> {
+    const adopted = { vmId: request.vmId, worker: request.name };
+    const params = { kind: 'provision', count: 1, size: 'small', ttlHours: 24, adopted } as const;
+    return { kind: 'operation', ...(await this.#accept('adoptStray', params, request)) };
+  }
+  async destroyStray(request: Parameters<Operations['destroyStray']>[0]): ReturnType<Operations['destroyStray']> {
+    const params = { kind: 'destroy', workers: [request.name], force: false } as const;
+    return { kind: 'operation', ...(await this.#accept('destroyStray', params, request)) };
   }
   async operation(id: string): Promise<{ operation: Operation; runs: Run[] }> {
     const found = this.operations.get(id);
