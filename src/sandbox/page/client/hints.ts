@@ -15,5 +15,6 @@ export const subCommands: readonly (readonly [word: string, usage: string, summa
     '[30d|this month|last month] [by user|size|cluster|channel] [mine]',
     'What workers cost, with a chart and a CSV',
   ],
+  ['notify', '[dm|channel|both|default]', 'How you are told of what concerns your workers'],
   ['help', '[command]', 'What can be done, with examples'],
 ];
