@@ -212,7 +212,7 @@ export function parseProvision(text: string, sizes: readonly SizeName[], nearest
   if (ttlHours !== undefined && !Number.isInteger(ttlHours))
     return {
       ok: false,
-      text: `A lifetime is a whole number of hours, and this is ${Math.round(ttlHours * 100) / 100} h`,
+      text: `A lifetime is given in whole hours, and this is ${Math.round(ttlHours * 100) / 100} h`,
       suggestion: [
         ...(count === undefined ? [] : [String(count)]),
         ...(size === undefined ? [] : [size]),

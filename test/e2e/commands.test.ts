@@ -121,7 +121,7 @@ describe('commands', () => {
       ['9999 small', /from 1 to 10/],
       ['-1 small', /not a number of workers/],
       ['1.5 small', /./],
-      ['1 small 30min', /whole number of hours/],
+      ['1 small 30min', /whole hours/],
       ['1 small 169h', /1 to 168/],
       ['1 small 30d', /1 to 168/],
       ['4 small', /3/],
