@@ -71,6 +71,7 @@ describe('a deadline', () => {
     await opened.tabTo(hours);
     await page.keyboard.press('ControlOrMeta+A');
     await page.keyboard.type('8h');
+    await opened.tabTo(form.getByRole('button', { name: 'Extend', exact: true }));
     await page.keyboard.press('Enter');
     await opened
       .dialog()

@@ -16,5 +16,6 @@ export const subCommands: readonly (readonly [word: string, usage: string, summa
     'What workers cost, with a chart and a CSV',
   ],
   ['notify', '[dm|channel|both|default]', 'How you are told of what concerns your workers'],
+  ['sweep', '[now]', 'What of VMs and records does not belong together'],
   ['help', '[command]', 'What can be done, with examples'],
 ];
