@@ -25,10 +25,15 @@ describe('the reaper', () => {
     const warned = async (): Promise<number> => (await h.reaper.tick()).warned;
     await h.clock.advance(start + 50 * MINUTE - h.clock.now());
     expect(await warned()).toBe(0);
-    const next = (await h.reaper.nextMs()) ?? Infinity;
-    expect(next).toBeLessThan(start + HOUR);
-    await h.clock.advance(next - h.clock.now());
-    expect(await warned()).toBe(1);
+    // it wakes up for each sweep, and for that moment
+    let warnings = 0;
+    while (warnings === 0) {
+      const next = (await h.reaper.nextMs()) ?? Infinity;
+      expect(next).toBeLessThan(start + HOUR);
+      await h.clock.advance(next - h.clock.now());
+      warnings = await warned();
+    }
+    expect(warnings).toBe(1);
     await h.clock.advance(start + 3.6 * HOUR - h.clock.now());
     expect(await warned()).toBe(0);
     // made in the quiet hours: who asks is awake
