@@ -17,11 +17,6 @@ it('the App Home provisions, follows the worker, acts on it from its menu, and s
   await form.getByRole('button', { name: 'Provision', exact: true }).click();
   await opened.closes(/is on its way/);
   const line = home.locator('.section').filter({ hasText: /burst-medium-/ });
-  await home
-    .getByText(/Under way/)
-    .first()
-    .waitFor(long);
-  await opened.surface('home-under-way');
   await line
     .getByText(/(?<!not )ready|busy/)
     .first()
