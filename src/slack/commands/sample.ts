@@ -1,7 +1,6 @@
 /** Examples from this workspace's own configuration: its sizes, lifetimes, names and clusters. Pure. */
 import { formatHours } from '../../domain/duration.ts';
 import type { Services } from '../call.ts';
-import type { Command } from './types.ts';
 
 export type Sample = {
   /** A worker as they are called here, and a unique part of it. */
@@ -51,11 +50,15 @@ export function sampleOf({ workers, clusters, cluster }: Where): Sample {
   };
 }
 
+/** A command, as far as its examples go: they stand there, or are made of this workspace's own words. */
+type Exemplified = {
+  readonly name: string;
+  readonly examples: readonly string[] | ((own: Sample) => readonly string[]);
+  readonly anywhere?: true;
+};
+
 /** A command's examples here; with several clusters, the last one says in which. */
-export function examplesOf(
-  command: Pick<Command, 'examples' | 'name' | 'anywhere'>,
-  services: Where,
-): readonly string[] {
+export function examplesOf(command: Exemplified, services: Where): readonly string[] {
   const { examples } = command;
   const own = typeof examples === 'function' ? examples(sampleOf(services)) : examples;
   const unique = [...new Set(own)];
@@ -67,8 +70,5 @@ export function examplesOf(
 }
 
 /** What is said with a mistake: a right command. @param at which of the command's examples. */
-export const exampleHint = (
-  command: Pick<Command, 'examples' | 'name' | 'anywhere'>,
-  services: Where,
-  at = 0,
-): string => `For example: ${examplesOf(command, services)[at] ?? `/burst help ${command.name}`}`;
+export const exampleHint = (command: Exemplified, services: Where, at = 0): string =>
+  `For example: ${examplesOf(command, services)[at] ?? `/burst help ${command.name}`}`;
