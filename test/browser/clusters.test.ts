@@ -35,6 +35,8 @@ it('workers come to the cluster that is named; lists show both, and say which is
   await opened.says('/burst provision on east 1 small 4h');
   await opened.message(/asked to provision/, 'east', '1 of 1 ready').waitFor(long);
   await page.getByRole('button', { name: /^Burst/ }).click();
-  await page.getByRole('region', { name: 'Burst home' }).getByRole('heading', { name: 'west' }).waitFor(long);
+  const home = page.getByRole('region', { name: 'Burst home' });
+  await expect.poll(() => home.innerText(), long).toMatch(/west · [^·]*out of reach/);
+  expect(await home.innerText()).toMatch(/east · 1 of at most/);
   await opened.surface('clusters-home');
 });
