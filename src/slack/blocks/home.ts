@@ -131,7 +131,12 @@ function homeOf(each: readonly Of[], nowMs: number, state: HomeState): HomeView 
       ...each.slice(0, MOST_CLUSTERS).map((of) => glance(of)),
       ...(each.length > MOST_CLUSTERS ? [context(`and ${each.length - MOST_CLUSTERS} more clusters`)] : []),
       ...toolsOf(each, several),
-      ...fit(approvals.flat(), 20, 40_000),
+      // what comes next begins with a divider of its own, or goes on in the same part
+      ...fit(
+        approvals.flat().filter(({ type }) => type !== 'divider'),
+        20,
+        40_000,
+      ),
       ...running(each),
       ...workersOf(each, nowMs, state),
       context('`/burst help` says what can be done.'),

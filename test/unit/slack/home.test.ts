@@ -5,6 +5,7 @@ import { homeOfAll, homeView } from '../../../src/slack/blocks/home.ts';
 import { HOUR, T, access, operation, run, worker } from './fixtures.ts';
 import { ada, harness, nina, olga, other, vera } from './harness.ts';
 import type { Harness } from './harness.ts';
+import type { Approval } from '../../../src/domain/approval.ts';
 
 const own = 'burst-medium-aaaaa';
 const others = 'burst-medium-bbbbb';
@@ -192,4 +193,36 @@ test('the page and the menus that were chosen stay while the tab is kept current
   view = await now(/Yours\* \(large mine\): 15 workers/);
   await h.clickView(olga, view, { type: 'button', action_id: 'burst:home:next', value: '{"page":"x"}' });
   await h.message(olga, /another version of Burst[^]*Open the tab again/);
+});
+
+test('what waits for approval is parted from the workers by one line', () => {
+  const approval: Approval = {
+    id: 'ap1',
+    cluster: 'main',
+    state: 'pending',
+    params: { action: 'provision', count: 6, size: 'small', ttlHours: 1 },
+    digest: '',
+    targets: {},
+    previews: [],
+    requester: { kind: 'slack', userId: olga, userName: 'olga' },
+    channelId: undefined,
+    askIn: undefined,
+    reason: '',
+    why: 'more than 5 workers',
+    rules: [],
+    idempotencyKey: 'k',
+    createdAtMs: T,
+    expiresAtMs: T + HOUR,
+    remindAtMs: undefined,
+    endedAtMs: undefined,
+    endedBy: undefined,
+    note: '',
+    operationId: undefined,
+    decisions: [],
+  };
+  const fleet = { freshness: { stale: false }, workers: [], joining: 0, burstCount: 0, maxBurstWorkers: 9 } as const;
+  const facts = { userId: ada, role: 'admin', fleet, running: [], approvals: [approval], channels: [] } as const;
+  const types = homeView(facts, T).blocks.map(({ type }) => type);
+  expect(types.filter((type) => type === 'divider')).toHaveLength(1);
+  expect(types.indexOf('divider')).toBeGreaterThan(types.lastIndexOf('actions', types.indexOf('divider')));
 });
