@@ -164,6 +164,7 @@ const privatePlace = async ({ by, channelId }: Call, { clients }: Services): Pro
 
 /** What people are told when a file could not be brought to them; what went wrong is logged. */
 function uploadFailed(error: unknown, { log }: Services): BurstError {
+  if (error instanceof BurstError) return error;
   const said = platformError(error);
   log.warn({ error: messageOf(error) }, 'a file could not be uploaded');
   const scope = said === 'missing_scope' || said === 'not_allowed_token_type';
@@ -181,13 +182,26 @@ const stamp = (asked: Asked): string => {
   return `${new Date(fromMs).toISOString().slice(0, 10)}-to-${new Date(toMs).toISOString().slice(0, 10)}`;
 };
 
+/** The chart as a PNG. @throws BurstError when it could not be drawn, which is no fault of Slack's; why is logged. */
+async function pictureOf(chart: Chart, log: Services['log']): Promise<Buffer> {
+  try {
+    return await pngOf(svgOf(chart));
+  } catch (error) {
+    log.error({ error: messageOf(error) }, 'a chart could not be drawn');
+    throw new BurstError('internal', 'The chart could not be drawn; nothing was sent to Slack.', {
+      hint: 'The figures and the CSV file say the same. Burst’s log says why.',
+      cause: error,
+    });
+  }
+}
+
 /** The totals are told in words, too: who cannot see the picture misses nothing. */
-async function chartFile(asked: Asked, chart: Chart, comment: string): Promise<SharedFile> {
+async function chartFile(asked: Asked, chart: Chart, comment: string, { log }: Services): Promise<SharedFile> {
   const alt = chart.series.map(({ name, total }) => `${name} ${total}`).join(', ');
   return {
     name: `burst-cost-${stamp(asked)}-by-${asked.words.by}.png`,
     title: chart.title,
-    content: await pngOf(svgOf(chart)),
+    content: await pictureOf(chart, log),
     comment: `${comment}: ${escape(alt)}`,
     alt: `${chart.title}: ${alt}`.slice(0, 900),
   };
@@ -236,7 +250,7 @@ export async function tellCost(typed: string, call: Call, seen: readonly Service
   if (saysMore(chart) && (await once(call, services)))
     try {
       const to = await privatePlace(call, services);
-      await shareFile(services.clients, to, await chartFile(asked, chart, chart.title));
+      await shareFile(services.clients, to, await chartFile(asked, chart, chart.title, services));
       note = to === call.channelId ? undefined : 'The chart is in your direct messages with Burst.';
     } catch (error) {
       const { message, hint } = uploadFailed(error, services);
@@ -262,7 +276,11 @@ export async function onCost(verb: string, typed: string, call: Call, seen: read
     const title = titleOf(asked);
     const comment = inChannel ? `${title}, shown by ${mention(call.by.userId)}` : `${title}, as of ${utc(asked.nowMs)}`;
     const csv = { name: `burst-cost-${stamp(asked)}.csv`, title, content: csvFor(asked), comment };
-    await shareFile(services.clients, to, verb === 'csv' ? csv : await chartFile(asked, chartFor(asked), comment));
+    await shareFile(
+      services.clients,
+      to,
+      verb === 'csv' ? csv : await chartFile(asked, chartFor(asked), comment, services),
+    );
     if (inChannel || to === call.channelId) return;
   } catch (error) {
     throw uploadFailed(error, services);

@@ -204,7 +204,7 @@ function headOf({ params, requester }: Operation, owners: readonly string[]): st
   if (params.kind !== 'expire') return `${actor(requester)} asked to `;
   const whom = owners.length === 0 ? '' : `${owners.map(mention).join(', ')}: `;
   return params.vanished === true
-    ? `:mag: ${whom}*Node and VM are gone*, though nobody asked for it: `
+    ? `:mag: ${whom}*${params.workers.length === 1 ? 'The VM is' : 'The VMs are'} gone from the VM server*, though nobody asked for it: `
     : `${whom}*Deadline reached*: `;
 }
 
