@@ -30,7 +30,7 @@ describe('an assistant and a person', () => {
     const question = opened.message(/the assistant demo .*asks to drain, then destroy/s, name);
     await question.waitFor(long);
     expect(await question.innerText()).toMatch(/it has been idle/);
-    await opened.shoot('approval-asked');
+    await opened.surface('approval-asked');
     // an operator may not, an admin may
     await question.getByRole('button', { name: 'Approve' }).click();
     await opened.message(/not among its approvers/).waitFor();
@@ -38,7 +38,7 @@ describe('an assistant and a person', () => {
     await question.getByRole('button', { name: 'Approve' }).click();
     await question.getByText(/Approved by/).waitFor(long);
     expect(await question.getByRole('button', { name: 'Approve' }).count()).toBe(0);
-    await opened.shoot('approval-given');
+    await opened.surface('approval-given');
     await opened.message(/asked to destroy/, '1 of 1 removed').waitFor(long);
     await opened.node(name).waitFor(nothing);
     await opened.vm(name).waitFor(nothing);
@@ -59,7 +59,7 @@ describe('an assistant and a person', () => {
     await question.getByRole('button', { name: 'Deny…' }).click();
     const form = opened.dialog('Deny the request?');
     await form.getByLabel('Why not?').fill('too many for a test');
-    await opened.shoot('approval-denial');
+    await opened.surface('approval-denial');
     await form.getByRole('button', { name: 'Deny', exact: true }).click();
     await opened.closes(/Denied by/);
     await question.getByText(/too many for a test/).waitFor(long);

@@ -40,7 +40,7 @@ describe('a newcomer', () => {
         .count(),
     ).toBe(2);
     await expect.poll(() => world.getByText(/^Ready · .* left$/).count(), long).toBe(2);
-    await opened.shoot('provisioned');
+    await opened.surface('provisioned');
   });
 
   it('lists a worker, looks at it, drains it after a preview and destroys it after a confirmation', async () => {
@@ -54,18 +54,18 @@ describe('a newcomer', () => {
       .filter({ hasText: name });
     await row.waitFor();
     expect(await row.innerText()).toMatch(/burst, large\t(ready|busy)\t[\s\S]*left[\s\S]*Olga Operator/);
-    await opened.shoot('list');
+    await opened.surface('list');
 
     await opened.says(`/burst details ${name}`);
     const details = opened.message(name, 'Conditions');
     await details.waitFor();
     expect(await details.innerText()).toMatch(/worker-ttl=/);
-    await opened.shoot('details');
+    await opened.surface('details');
 
     await opened.says(`/burst drain ${name}`);
     const preview = opened.dialog('Drain worker');
     await preview.getByText(/[1-9]\d* pods? to evict/).waitFor();
-    await opened.shoot('drain-preview');
+    await opened.surface('drain-preview');
     await preview.getByRole('button', { name: 'Drain', exact: true }).click();
     await opened.closes(/is on its way/);
     await opened.message(/asked to drain/, '1 of 1 drained').waitFor(long);
@@ -78,13 +78,13 @@ describe('a newcomer', () => {
     const confirmation = opened.dialog('Destroy worker?');
     await confirmation.getByText(/This cannot be undone/).waitFor();
     await confirmation.getByRole('button', { name: 'Keep' }).and(opened.page.locator(':focus')).waitFor();
-    await opened.shoot('destroy-confirmation');
+    await opened.surface('destroy-confirmation');
     await confirmation.getByRole('button', { name: 'Destroy', exact: true }).click();
     await opened.closes(/is on its way/);
     await opened.message(/asked to destroy/, '1 of 1 removed').waitFor(long);
     await opened.node(name).waitFor(nothing);
     await opened.vm(name).waitFor(nothing);
-    await opened.shoot('destroyed');
+    await opened.surface('destroyed');
   });
 
   it('cannot destroy a permanent worker, not even as an admin', async () => {
@@ -93,7 +93,7 @@ describe('a newcomer', () => {
     await opened.says('/burst destroy worker-1');
     const refused = opened.dialog();
     await refused.getByText(/SAFETY VIOLATION/).waitFor();
-    await opened.shoot('safety-violation');
+    await opened.surface('safety-violation');
     expect(await refused.getByRole('button', { name: /Destroy|Drain/ }).count()).toBe(0);
     await opened.closes(/SAFETY VIOLATION/);
     await opened
@@ -108,13 +108,13 @@ describe('a newcomer', () => {
     const name = await opened.provisions('1 small 1h');
     await world.getByRole('button', { name: 'Skip to next deadline' }).click();
     await opened.message(/will be drained and removed/, name).waitFor(long);
-    await opened.shoot('warning');
+    await opened.surface('warning');
     await world.getByText(`It is now one second past the deadline of ${name}.`).waitFor(long);
     const removal = opened.message(/Deadline reached/, name);
     await removal.waitFor(long);
     await opened.message(/Deadline reached/, '1 of 1 removed').waitFor(long);
     await opened.node(name).waitFor(nothing);
     await opened.vm(name).waitFor(nothing);
-    await opened.shoot('expired');
+    await opened.surface('expired');
   });
 });

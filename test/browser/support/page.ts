@@ -10,11 +10,10 @@ import { startBurst } from './sandbox.ts';
 const docs = join(import.meta.dirname, '..', '..', '..', 'docs');
 /** README's pictures, by the artefacts that they are; written there when README_PICTURES is set. */
 const pictures: Readonly<Record<string, string>> = {
-  provisioned: 'sandbox',
+  'provisioned-light': 'sandbox',
   'deadline-warning-light': 'deadline',
-  'approval-asked': 'approval',
+  'approval-asked-light': 'approval',
   'home-approver-dark': 'app-home',
-  'list-narrowed-light': 'list',
   'cost-chart-light': 'cost',
 };
 const artefacts = join(import.meta.dirname, '..', 'artefacts');
