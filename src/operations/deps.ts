@@ -1,4 +1,3 @@
-import type { BurstError } from '../domain/errors.ts';
 import type { CostPolicy } from '../domain/budget.ts';
 import type { Actor } from '../domain/operation.ts';
 import type { DrainPolicy, Role, SafetyPolicy, WorkerPolicy } from '../domain/policy.ts';
@@ -49,5 +48,3 @@ export type StepDeps = {
 };
 
 export const BURST_TAG = 'burst';
-
-export type Refusal = BurstError;

@@ -279,6 +279,32 @@ describe('manifests/slack/manifest.json', () => {
   });
 });
 
+describe('manifests/kubernetes/components/http', () => {
+  it("reaches the deployment's pods on the ports of the default configuration", () => {
+    const service = z
+      .object({
+        metadata: z.object({ namespace: z.string() }),
+        spec: z.object({
+          selector: z.record(z.string(), z.string()),
+          ports: z.array(z.object({ port: z.number(), targetPort: z.number() })),
+        }),
+      })
+      .parse(parse(read(`${FOLDER}components/http/service.yaml`)));
+    const deployment = z
+      .looseObject({ spec: z.looseObject({ template: z.looseObject({ metadata: z.unknown() }) }) })
+      .parse(one('Deployment'));
+    expect(deployment.spec.template.metadata).toEqual({ labels: service.spec.selector });
+    expect(service.metadata.namespace).toBe('burst');
+    const { slack } = z
+      .looseObject({ slack: z.looseObject({ port: z.number(), oauth: z.looseObject({ port: z.number() }) }) })
+      .parse(parse(read('config/burst.yaml')));
+    const ports = [slack.port, slack.oauth.port];
+    expect(service.spec.ports).toEqual(
+      ports.map((port) => expect.objectContaining({ port, targetPort: port }) as unknown),
+    );
+  });
+});
+
 describe('Dockerfile', () => {
   const lines = read('Dockerfile').split('\n');
   it('ends as a user without rights, with a health check', () => {

@@ -1,6 +1,6 @@
 /** Open watches. Invariant: each gets what changed after its resourceVersion, once and in order, filtered by its selectors. */
 import type { ServerResponse } from 'node:http';
-import { objectJson, type KubeObject } from './objects.ts';
+import type { KubeObject } from './objects.ts';
 import { groupVersion, type Resource } from './resources.ts';
 import type { Match } from './selectors.ts';
 import { ApiError, expired } from './status.ts';
@@ -147,6 +147,3 @@ const atVersion = (object: KubeObject, version: number): KubeObject => ({
   ...object,
   metadata: { ...object.metadata, resourceVersion: String(version) },
 });
-
-/** An object as a watch event carries it. */
-export const plainJson = (object: KubeObject): string => objectJson(object);

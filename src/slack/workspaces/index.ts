@@ -1,6 +1,5 @@
 /** Several workspaces, wired: who installs, whose token is used, whose ids are meant. */
 import type { HTTPReceiverOptions, Logger, SocketModeReceiverOptions } from '@slack/bolt';
-import { splitId } from '../../domain/workspace-ids.ts';
 import type { WorkspaceKey } from '../../domain/workspace-ids.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -164,6 +163,3 @@ export function createWorkspaces(options: {
     },
   };
 }
-
-/** Slack's own id, whatever workspace it is of. */
-export const ownId = (id: string): string => splitId(id).id;
