@@ -20,12 +20,12 @@ it('a VM that never joins is told, given up and cleaned up; a retry joins once t
   await message.getByText(/Waiting for the node to join/).waitFor(long);
   await opened.vm(/burst-small/).waitFor(long);
   expect(await opened.node(/burst-small/).count()).toBe(0);
-  await opened.shoot('never-joins');
+  await opened.surface('never-joins');
   await opened.world.getByRole('button', { name: '+1 h' }).click();
   await message.getByText(/failed: 0 of 1 ready/).waitFor(long);
   expect(await message.innerText()).toMatch(/Waiting for the node to join took longer than 15 min/);
   await expect.poll(() => opened.vm(/burst-small/).count(), long).toBe(0);
-  await opened.shoot('never-joined');
+  await opened.surface('never-joined');
   await flip(opened, 'VM never joins', false);
   await message.getByRole('button', { name: 'Retry' }).click();
   await opened.message(/asked to provision/, '1 of 1 ready').waitFor(long);
@@ -47,7 +47,7 @@ it('a locked Proxmox is told and waited for; the removal goes on once the switch
   await opened.closes(/is on its way/);
   const message = opened.message(/asked to .*destroy/);
   await message.getByText(/locked/).waitFor(long);
-  await opened.shoot('proxmox-locked');
+  await opened.surface('proxmox-locked');
   expect(await opened.node(name).count()).toBe(1);
   expect(await opened.vm(name).count()).toBe(1);
   await flip(opened, 'Proxmox locked', false);
