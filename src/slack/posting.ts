@@ -1,7 +1,7 @@
 /**
  * Messages in channels. Invariants: the intent to post is saved before the post, so that after a crash between the post
- * and its record the message is looked for (by its metadata) before it is posted again; a rate limit on edits holds back
- * edits alone.
+ * and its record the message is looked for (by its metadata) before it is posted again; one that was posted twice all the
+ * same (a process that was paused and woke up late) is taken back; a rate limit on edits holds back edits alone.
  */
 import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
@@ -134,6 +134,24 @@ export function createPosting(options: {
     return undefined;
   };
 
+  /** Another process posted and recorded the message while this one was paused: the later post goes, the recorded one stays. */
+  const only = async (key: string, mine: Place): Promise<Place> => {
+    const recorded = await store.getMessage(key);
+    if (
+      recorded === undefined ||
+      recorded.ts === '' ||
+      recorded.ts === mine.ts ||
+      recorded.channelId !== mine.channelId
+    )
+      return mine;
+    try {
+      await clients.post.chat.delete({ channel: mine.channelId, ts: mine.ts });
+    } catch (error) {
+      log.warn({ key, error: String(error) }, 'a message that was posted twice could not be taken back');
+    }
+    return { channelId: recorded.channelId, ts: recorded.ts };
+  };
+
   const posting: Posting = {
     async post(post) {
       const before = await store.getMessage(post.key);
@@ -162,7 +180,7 @@ export function createPosting(options: {
               }),
             ),
           );
-          return { channelId: answer.channel ?? channel, ts: answer.ts ?? '' };
+          return await only(post.key, { channelId: answer.channel ?? channel, ts: answer.ts ?? '' });
         } catch (error) {
           if (!isUnreachable(error)) throw error;
           failure = error;

@@ -120,6 +120,35 @@ test('a post that is found again after a crash shows what has become so meanwhil
   expect(await h.message(vera, /:white_check_mark: done/)).toMatchObject({ edited: true });
 });
 
+test('a post of a process that was paused and woke up late is taken back when another one was recorded', async () => {
+  const h = await harness();
+  const real = h.store.saveMessage.bind(h.store);
+  const key = 'operation:op1';
+  let other: string | undefined;
+  // Between this process's intent and its post another one takes over, posts and records.
+  h.store.saveMessage = async (message) => {
+    await real(message);
+    if (message.key !== key || other !== undefined) return;
+    const answer = await fetch(`${h.slack.apiUrl}chat.postMessage`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${h.slack.botToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ channel, text: 'the other one' }),
+    });
+    other = ((await answer.json()) as { ts: string }).ts;
+    await real({ key, channelId: channel, ts: other, digest: 'theirs' });
+  };
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own)] });
+  await draw(h);
+  await expect.poll(() => posts(h)).toBe(2);
+  await expect.poll(async () => (await h.state(vera)).messages.map(({ text }) => text)).toEqual(['the other one']);
+  expect(await h.store.getMessage(key)).toMatchObject({ channelId: channel, ts: other });
+  h.operations.operations.set('op1', { operation: operation(provisioned), runs: [run(own, { progress: 'booting' })] });
+  await draw(h);
+  h.clock.at += 4000;
+  expect(await h.message(vera, /booting/)).toMatchObject({ edited: true });
+  expect((await h.state(vera)).messages).toHaveLength(1);
+});
+
 test('where history may not be read, what may be lost is posted again', async () => {
   const h = await harness();
   const real = h.store.saveMessage.bind(h.store);
