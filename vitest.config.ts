@@ -6,6 +6,8 @@ const project = (name: string, include: string[], testTimeoutMs: number, more: {
 
 export default defineConfig({
   test: {
+    // real processes, sockets and browsers on a small, busy machine: what fails once is told, and tried once more
+    retry: process.env['CI'] === undefined ? 0 : 1,
     projects: [
       project('unit', ['test/{unit,contract,operations,simulation}/**/*.test.ts'], 20_000),
       // these wait more than they compute
