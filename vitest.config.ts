@@ -13,8 +13,8 @@ export default defineConfig({
       // these wait more than they compute
       project('e2e', ['test/e2e/**/*.test.ts'], 120_000, { maxWorkers: 2 }),
       project('browser', ['test/browser/**/*.test.ts'], 180_000, { maxWorkers: 2 }),
-      project('cluster', ['test/cluster/**/*.test.ts'], 300_000, { maxWorkers: 2 }),
-      project('providers', ['test/providers/**/*.test.ts'], 300_000, { maxWorkers: 2 }),
+      project('cluster', ['test/cluster/**/*.test.ts'], 300_000),
+      project('providers', ['test/providers/**/*.test.ts'], 300_000),
     ],
   },
 });
