@@ -458,6 +458,12 @@ create table strays (
 create index strays_open on strays (cluster, first_seen_ms) where ended_at_ms is null;
 `;
 
+/** Without it what is due in one cluster is looked for among all of its workers that ever were. */
+const openByCluster = `
+create index ttl_schedules_open_by_cluster on ttl_schedules (cluster, expires_at_ms)
+  where status in ('active', 'expiring');
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -474,4 +480,5 @@ export const migrations: readonly Migration[] = [
   { name: 'how people want to be told', sql: notifyChoices },
   { name: 'threads that operations are told in', sql: threads },
   { name: 'VMs that no record owns', sql: strays },
+  { name: 'open schedules by cluster', sql: openByCluster },
 ];
