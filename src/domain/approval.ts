@@ -9,6 +9,7 @@ import type { Money } from './money.ts';
 import { personOf } from './operation.ts';
 import { isNamed } from './workspace-ids.ts';
 import type { Actor } from './operation.ts';
+import { shownMs, weekdayOf } from './zone.ts';
 
 export type ApprovalAction = 'provision' | 'extend' | 'drain' | 'destroy' | 'force' | 'cancel';
 export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'withdrawn' | 'void' | 'executed';
@@ -85,18 +86,6 @@ export type ApprovalFacts = {
   readonly nowMs: number;
 };
 
-function clockOf(nowMs: number, timeZone: string): { readonly minute: number; readonly day: string } {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone,
-    hour: '2-digit',
-    minute: '2-digit',
-    weekday: 'short',
-    hourCycle: 'h23',
-  }).formatToParts(nowMs);
-  const part = (type: string): string => parts.find((item) => item.type === type)?.value ?? '';
-  return { minute: Number(part('hour')) * 60 + Number(part('minute')), day: part('weekday').toLowerCase() };
-}
-
 const within = (minute: number, { from, to }: { readonly from: number; readonly to: number }): boolean =>
   from <= to ? minute >= from && minute < to : minute >= from || minute < to;
 
@@ -104,8 +93,8 @@ const within = (minute: number, { from, to }: { readonly from: number; readonly 
 const isDearer = (cost: Money | undefined, than: Money): boolean =>
   cost === undefined || (cost.exact > 0n && (cost.currency !== than.currency || cost.exact > than.exact));
 
-function matches(rule: ApprovalRule, facts: ApprovalFacts, timezone: string): boolean {
-  const { minute, day } = clockOf(facts.nowMs, timezone);
+/** @param shown what the clocks of the rules' time zone show, as if it were UTC, ms. */
+function matches(rule: ApprovalRule, facts: ApprovalFacts, shown: number): boolean {
   return (
     (rule.actions.length === 0 || facts.actions.some((action) => rule.actions.includes(action))) &&
     (rule.moreThan === undefined || facts.count > rule.moreThan) &&
@@ -115,14 +104,16 @@ function matches(rule: ApprovalRule, facts: ApprovalFacts, timezone: string): bo
     (!rule.others || facts.others) &&
     (rule.channels.length === 0 || facts.channelId === undefined || rule.channels.includes(facts.channelId)) &&
     (rule.clusters.length === 0 || rule.clusters.includes(facts.cluster)) &&
-    (rule.between === undefined || within(minute, rule.between)) &&
-    (rule.days.length === 0 || rule.days.includes(day))
+    (rule.between === undefined || within(Math.floor(shown / 60_000) % 1440, rule.between)) &&
+    (rule.days.length === 0 || rule.days.includes(weekdayOf(shown)))
   );
 }
 
 /** Every rule that wants this request approved; all of them have to be satisfied. */
-export const rulesFor = (policy: ApprovalPolicy, facts: ApprovalFacts): readonly ApprovalRule[] =>
-  policy.rules.filter((rule) => matches(rule, facts, policy.timezone));
+export function rulesFor(policy: ApprovalPolicy, facts: ApprovalFacts): readonly ApprovalRule[] {
+  const shown = shownMs(facts.nowMs, policy.timezone);
+  return policy.rules.filter((rule) => matches(rule, facts, shown));
+}
 
 /** A rule as it was when the request was put to people. */
 export type AskedRule = {

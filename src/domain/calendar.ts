@@ -1,31 +1,19 @@
 /** Months and days of a time zone. Pure; moments are ms, a period holds `fromMs` and ends before `toMs`. */
+import { offsetMs, shownMs } from './zone.ts';
+
 export type Period = { readonly fromMs: number; readonly toMs: number };
 export type Month = Period & {
   /** `2026-03`. */
   readonly name: string;
 };
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-function partsOf(atMs: number, timeZone: string): Readonly<Record<string, number>> {
-  const format =
-    formats.get(timeZone) ??
-    new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-  formats.set(timeZone, format);
-  return Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, Number(value)]));
-}
-
-function offsetMs(atMs: number, timeZone: string): number {
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = partsOf(atMs, timeZone);
-  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(atMs / 1000) * 1000;
+/** What the zone's calendar shows; months count from 1. */
+function dateIn(
+  atMs: number,
+  timeZone: string,
+): { readonly year: number; readonly month: number; readonly day: number } {
+  const shown = new Date(shownMs(atMs, timeZone));
+  return { year: shown.getUTCFullYear(), month: shown.getUTCMonth() + 1, day: shown.getUTCDate() };
 }
 /** The moment at which a day begins there (or the first one after a clock change that skips it). */
 function beginOf(year: number, month: number, day: number, timeZone: string): number {
@@ -36,7 +24,7 @@ function beginOf(year: number, month: number, day: number, timeZone: string): nu
 
 /** The month that holds this moment. */
 export function monthOf(atMs: number, timeZone: string): Month {
-  const { year = 0, month = 1 } = partsOf(atMs, timeZone);
+  const { year, month } = dateIn(atMs, timeZone);
   return {
     name: `${String(year)}-${String(month).padStart(2, '0')}`,
     fromMs: beginOf(year, month, 1, timeZone),
@@ -75,13 +63,13 @@ type Step = (atMs: number) => { readonly nextMs: number; readonly label: string 
 const hourly =
   (timeZone: string): Step =>
   (atMs) => {
-    const { hour = 0 } = partsOf(atMs, timeZone);
+    const hour = new Date(shownMs(atMs, timeZone)).getUTCHours();
     return { nextMs: (Math.floor(atMs / HOUR_MS) + 1) * HOUR_MS, label: `${String(hour).padStart(2, '0')}:00` };
   };
 const daily =
   (timeZone: string, days: number): Step =>
   (atMs) => {
-    const { year = 0, month = 1, day = 1 } = partsOf(atMs, timeZone);
+    const { year, month, day } = dateIn(atMs, timeZone);
     return { nextMs: beginOf(year, month, day + days, timeZone), label: `${names[month - 1] ?? ''} ${String(day)}` };
   };
 function cut({ fromMs, toMs }: Period, step: Step): Slice[] {

@@ -5,6 +5,7 @@
  * with the second.
  */
 import { MINUTE_MS } from './duration.ts';
+import { offsetMs, shownMs, WEEKDAYS, weekdayOf } from './zone.ts';
 
 export type QuietWindow = {
   /** Minutes of the day; it ends on the next day unless `to` is after `from`. */
@@ -23,47 +24,16 @@ export const ALWAYS_LOUD: QuietPolicy = { timezone: 'UTC', windows: [] };
 /** What would come in the quiet hours comes so long before they begin, ms. */
 export const QUIET_MARGIN_MS = 5 * MINUTE_MS;
 const DAY_MS = 86_400_000;
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 const WEEK_MINUTES = 7 * 1440;
 /** More windows than that do not follow each other in any week. */
 const MOST_STEPS = 200;
 
 type Span = { readonly startMs: number; readonly endMs: number };
 
-/** Making one is slow; they hold nothing but the zone's rules. */
-const formats = new Map<string, Intl.DateTimeFormat>();
-function formatOf(timeZone: string): Intl.DateTimeFormat {
-  const found = formats.get(timeZone);
-  if (found !== undefined) return found;
-  const made = new Intl.DateTimeFormat('en-GB', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
-  formats.set(timeZone, made);
-  return made;
-}
-
-/** What the zone's clocks show, as if it were UTC, ms. */
-function shownMs(ms: number, timezone: string): number {
-  const parts = new Map(
-    formatOf(timezone)
-      .formatToParts(ms)
-      .map(({ type, value }) => [type, Number(value)]),
-  );
-  const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0;
-  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
-}
-
 /** When the zone's clocks show this. */
 function instantOf(shown: number, timezone: string, which: 'first' | 'last'): number {
   // the zone's offsets from UTC around that time; they differ where the clock is put forward or back
-  const offsets = [shown - DAY_MS, shown + DAY_MS].map((ms) => shownMs(ms, timezone) - Math.floor(ms / 1000) * 1000);
+  const offsets = [shown - DAY_MS, shown + DAY_MS].map((ms) => offsetMs(ms, timezone));
   const moments = [...new Set(offsets.map((offset) => shown - offset))].sort((a, b) => a - b);
   const fitting = moments.filter((ms) => shownMs(ms, timezone) === shown);
   const found = which === 'first' ? fitting[0] : fitting.at(-1);
@@ -97,7 +67,7 @@ function spanAt(ms: number, policy: QuietPolicy): Span | undefined {
 /** @param day midnight as the zone's clocks show it. */
 function spanOf(window: QuietWindow, day: number, timezone: string): Span | undefined {
   const { from, to, days } = window;
-  if (days.length > 0 && !days.includes(DAYS[new Date(day).getUTCDay()] ?? '')) return undefined;
+  if (days.length > 0 && !days.includes(weekdayOf(day))) return undefined;
   const until = day + (to > from ? 0 : DAY_MS) + to * MINUTE_MS;
   return {
     startMs: instantOf(day + from * MINUTE_MS, timezone, 'first') - QUIET_MARGIN_MS,
@@ -142,7 +112,7 @@ export function nextQuiet(ms: number, policy: QuietPolicy): number | undefined {
 export function leavesTime({ windows }: Pick<QuietPolicy, 'windows'>): boolean {
   const quiet = new Uint8Array(WEEK_MINUTES);
   for (const { from, to, days } of windows)
-    for (const [index, day] of DAYS.entries()) {
+    for (const [index, day] of WEEKDAYS.entries()) {
       if (days.length > 0 && !days.includes(day)) continue;
       const length = (to > from ? to - from : to - from + 1440) + QUIET_MARGIN_MS / MINUTE_MS;
       const start = index * 1440 + from - QUIET_MARGIN_MS / MINUTE_MS + WEEK_MINUTES;
