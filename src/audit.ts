@@ -6,6 +6,7 @@ import { parseHours, HOUR_MS } from './domain/duration.ts';
 import { BurstError, messageOf } from './domain/errors.ts';
 import type { Logger } from './observability/index.ts';
 import type { Clock } from './ports/clock.ts';
+import { createPeriodic } from './ports/loop.ts';
 import type { Store } from './ports/store.ts';
 import { openAuditTrail } from './store/index.ts';
 
@@ -84,7 +85,6 @@ export function logHeads(
   clock: Clock,
   log: Pick<Logger, 'info' | 'warn'>,
 ): { stop(): Promise<void> } {
-  const ending = new AbortController();
   let told = 0;
   const tell = async (): Promise<void> => {
     try {
@@ -96,18 +96,12 @@ export function logHeads(
       log.warn({ error: messageOf(error) }, 'the head of the audit could not be read');
     }
   };
-  const run = async (): Promise<void> => {
-    while (!ending.signal.aborted) {
-      await tell();
-      await clock.sleep(LOG_EVERY_MS, ending.signal).catch(() => undefined);
-    }
-    await tell();
-  };
-  const running = run();
+  const loop = createPeriodic(clock, LOG_EVERY_MS, tell);
+  loop.start();
   return {
     async stop() {
-      ending.abort(new Error('stopped'));
-      await running;
+      await loop.stop();
+      await tell();
     },
   };
 }

@@ -13,6 +13,7 @@ import {
 } from './config/index.ts';
 import type { Away } from './domain/breaker.ts';
 import { formatDuration } from './domain/duration.ts';
+import { messageOf } from './domain/errors.ts';
 import type { Actor } from './domain/operation.ts';
 import type { Role } from './domain/policy.ts';
 import type { WorkerStatus } from './domain/worker.ts';
@@ -21,6 +22,7 @@ import type { Check, Metrics } from './observability/index.ts';
 import { createOperations, runDefinitions } from './operations/index.ts';
 import type { Operations, Sweeps } from './operations/index.ts';
 import type { Change } from './mcp/index.ts';
+import { within } from './ports/clock.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Cluster } from './ports/cluster.ts';
 import type { Store } from './ports/store.ts';
@@ -159,7 +161,7 @@ export function createMember(options: MemberOptions): Member {
       closers.push(() => watch.stop());
       engine.start();
       closers.push(() => engine.stop());
-      await Promise.race([filled, clock.sleep(FILL_MS)]);
+      await within(clock, FILL_MS, filled);
       const cron = scheduleReaper(reaper, reaperSchedule(config), clock, log);
       closers.push(() => cron.stop());
       log.info({ cluster: name }, 'Burst looks after this cluster');
@@ -172,14 +174,8 @@ export function createMember(options: MemberOptions): Member {
             close().catch((error: unknown) => log.error({ cluster: name, err: error }, 'a part did not stop cleanly')),
           ),
       );
-      const ended = new AbortController();
-      const late = clock.sleep(STOP_MS, ended.signal).then(
-        () => true,
-        () => false,
-      );
       // whatever waits for an answer still gets none any more, and is looked at again at the next start
-      if (await Promise.race([ending.then(() => false), late])) await letGo();
-      ended.abort();
+      if ((await within(clock, STOP_MS, ending)) === undefined) await letGo();
       await ending;
     },
     close: letGo,
@@ -216,20 +212,8 @@ type Health = { readonly ok: boolean; readonly text: string };
 
 /** What it says, or that it said nothing in time. */
 async function soon(health: Promise<Health>, clock: Clock): Promise<Health> {
-  const answered = new AbortController();
-  const late = clock.sleep(HEALTH_MS, answered.signal).then(
-    () => ({ ok: false, text: `no answer within ${HEALTH_MS / 1000} s` }),
-    () => ({ ok: false, text: 'not looked at' }),
-  );
-  const said = health.catch((error: unknown) => ({
-    ok: false,
-    text: error instanceof Error ? error.message : String(error),
-  }));
-  try {
-    return await Promise.race([said, late]);
-  } finally {
-    answered.abort();
-  }
+  const said = health.catch((error: unknown) => ({ ok: false, text: messageOf(error) }));
+  return (await within(clock, HEALTH_MS, said)) ?? { ok: false, text: `no answer within ${HEALTH_MS / 1000} s` };
 }
 
 const stepOutcome = (outcome: string): 'done' | 'wait' | 'failed' | 'threw' =>

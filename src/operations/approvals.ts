@@ -21,6 +21,7 @@ import { BurstError, isBurstError, messageOf } from '../domain/errors.ts';
 import { actorId, personOf } from '../domain/operation.ts';
 import { isEverybody } from '../domain/workspace-ids.ts';
 import type { Actor } from '../domain/operation.ts';
+import { createPeriodic } from '../ports/loop.ts';
 import { createCarrier, isPassing } from './approval-carrier.ts';
 import { createRecords } from './approval-records.ts';
 import type { ApprovalDoor, ApprovalsDeps } from './approval-records.ts';
@@ -258,8 +259,9 @@ export function createApprovals(deps: ApprovalsDeps) {
     }
   }
 
-  const ending = new AbortController();
-  let running: Promise<void> | undefined;
+  const loop = createPeriodic(clock, LOOK_EVERY_MS, () =>
+    tend().catch((error: unknown) => log.error({ error: messageOf(error) }, 'approvals could not be read')),
+  );
   return {
     put,
     decide,
@@ -292,17 +294,9 @@ export function createApprovals(deps: ApprovalsDeps) {
         if ((await rulesOf(question)).rules.length > 0) throw awaits(await put(question));
       }),
     /** Looks after them until it is stopped; what was left from before at once. */
-    start(): void {
-      running ??= (async () => {
-        while (!ending.signal.aborted) {
-          await tend().catch((error: unknown) => log.error({ error: messageOf(error) }, 'approvals could not be read'));
-          await clock.sleep(LOOK_EVERY_MS, ending.signal).catch(() => undefined);
-        }
-      })();
-    },
+    start: () => loop.start(),
     async stop(): Promise<void> {
-      ending.abort(new Error('stopped'));
-      await running;
+      await loop.stop();
       await settled();
     },
   };

@@ -16,6 +16,7 @@ import type { Money } from '../domain/money.ts';
 import type { Actor } from '../domain/operation.ts';
 import type { Role, WorkerPolicy } from '../domain/policy.ts';
 import type { Clock } from '../ports/clock.ts';
+import { createPeriodic } from '../ports/loop.ts';
 import type { Store } from '../ports/store.ts';
 
 const LOOK_EVERY_MS = 5000;
@@ -182,8 +183,9 @@ export function createCosts(deps: CostsDeps) {
     }
   }
 
-  const ending = new AbortController();
-  let running: Promise<void> | undefined;
+  const loop = createPeriodic(clock, LOOK_EVERY_MS, () =>
+    tend().catch((error: unknown) => log.error({ error: messageOf(error) }, 'budgets could not be read')),
+  );
   return {
     costOfRequest,
     beyond,
@@ -196,16 +198,8 @@ export function createCosts(deps: CostsDeps) {
     policy: first?.cost,
     start(): void {
       if (first === undefined || first.cost.budgets.length === 0) return;
-      running ??= (async () => {
-        while (!ending.signal.aborted) {
-          await tend().catch((error: unknown) => log.error({ error: messageOf(error) }, 'budgets could not be read'));
-          await clock.sleep(LOOK_EVERY_MS, ending.signal).catch(() => undefined);
-        }
-      })();
+      loop.start();
     },
-    async stop(): Promise<void> {
-      ending.abort(new Error('stopped'));
-      await running;
-    },
+    stop: () => loop.stop(),
   };
 }

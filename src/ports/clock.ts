@@ -8,3 +8,20 @@ export interface Clock {
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/**
+ * What the work gives, or undefined when it takes longer than `ms` of this clock's time; the work itself goes on then.
+ * @throws what the work throws in time.
+ */
+export async function within<T>(clock: Pick<Clock, 'sleep'>, ms: number, work: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = clock.sleep(ms, over.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort(new Error('answered'));
+  }
+}

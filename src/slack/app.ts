@@ -13,6 +13,7 @@ import type { BucketPolicy } from '../domain/rate-limit.ts';
 import type { Approvals, Costs, Sweeps } from '../operations/index.ts';
 import type { Operations } from '../operations/types.ts';
 import type { Chat, ChatCheck } from '../ports/chat.ts';
+import { within } from '../ports/clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { InboxStore } from '../ports/inbox.ts';
@@ -271,15 +272,13 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     async stop() {
       if (!started) return;
       started = false;
-      const limit = new AbortController();
       const closed =
         socket === undefined || !connected
           ? Promise.resolve()
           : new Promise<void>((resolve) => void socket.client.once('disconnected', () => resolve()));
       await Promise.all([delivery.stop(), home.stop()]);
       const settled = Promise.all([closed, app.stop(), Promise.allSettled(inFlight), inbox.idle()]);
-      await Promise.race([settled, clock.sleep(STOP_WAIT_MS, limit.signal).catch(() => undefined)]);
-      limit.abort(new Error('stopped'));
+      await within(clock, STOP_WAIT_MS, settled);
       await inbox.stop();
       connected = false;
     },

@@ -26,7 +26,7 @@ import type { OperationFacts } from './blocks/thread.ts';
 import type { Message } from './blocks/text.ts';
 import type { Log } from './basics.ts';
 import { RateLimited } from './clients.ts';
-import { createLoop } from './loop.ts';
+import { createLoop } from '../ports/loop.ts';
 import { endFactsOf, livesOf } from './facts.ts';
 import { isUnreachable } from './posting.ts';
 import type { Place, Posting } from './posting.ts';

@@ -17,7 +17,7 @@ import { nearest } from './nearest.ts';
 import { waitingFor } from './approvals.ts';
 import { monthText } from './costs.ts';
 import type { Log } from './basics.ts';
-import { createLoop } from './loop.ts';
+import { createLoop } from '../ports/loop.ts';
 import { HOME_START, homeOfAll, homeView } from './blocks/home.ts';
 import { readClusterChoice } from './blocks/filters.ts';
 import type { HomeFacts, HomeState, Listed } from './blocks/home.ts';

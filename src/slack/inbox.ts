@@ -6,6 +6,7 @@
 import type { ReceiverEvent } from '@slack/bolt';
 import { takeover } from '../domain/inbox.ts';
 import { messageOf } from '../domain/errors.ts';
+import { within } from '../ports/clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Arrival, InboxStore, OpenRequest, Verdict } from '../ports/inbox.ts';
@@ -13,7 +14,7 @@ import type { AnswerTo } from './answers.ts';
 import type { Log } from './basics.ts';
 import type { Message } from './blocks/text.ts';
 import { date } from './blocks/text.ts';
-import { createLoop } from './loop.ts';
+import { createLoop } from '../ports/loop.ts';
 import { arrivalOf, askedIn } from './requests.ts';
 
 /** An ack waits for the record no longer than this: Slack gives a person up after 3 s. */
@@ -84,19 +85,12 @@ export function createInbox({ store, clock, ids, log, answers }: InboxOptions): 
       done = [...ended, ...done].slice(0, MOST_KEPT);
     }
   };
-  const record = async (arrival: Arrival): Promise<Verdict | undefined> => {
+  const record = (arrival: Arrival): Promise<Verdict | undefined> => {
     const recorded = new Promise<Verdict | undefined>((tell) => {
       waiting.push({ arrival, tell });
       soon ??= setImmediate(() => void flush());
     });
-    const enough = new AbortController();
-    const limit = clock.sleep(RECORD_MS, enough.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    const verdict = await Promise.race([recorded, limit]);
-    enough.abort(new Error('recorded'));
-    return verdict;
+    return within(clock, RECORD_MS, recorded);
   };
   const served = (key: string): void => {
     if (stopped) return;

@@ -6,6 +6,7 @@ import type { ReceiverEvent } from '@slack/bolt';
 import { messageOf } from '../domain/errors.ts';
 import { createFloodGate } from '../domain/flood.ts';
 import type { BucketPolicy } from '../domain/rate-limit.ts';
+import { within } from '../ports/clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import type { AnswerTo } from './answers.ts';
@@ -35,17 +36,13 @@ export function createIntake(options: IntakeOptions): (event: ReceiverEvent, ser
   const { inbox, flood: policy, isAdmin, answers, store, cluster, clock, log } = options;
   const flood = createFloodGate(policy);
 
-  const exempt = async (userId: string): Promise<boolean> => {
-    if (!options.exemptAdmins) return false;
-    const enough = new AbortController();
-    const late = clock.sleep(LOOK_MS, enough.signal).then(
-      () => false,
-      () => false,
-    );
-    const admin = await Promise.race([isAdmin(userId).catch(() => false), late]);
-    enough.abort(new Error('looked'));
-    return admin;
-  };
+  const exempt = async (userId: string): Promise<boolean> =>
+    options.exemptAdmins &&
+    (await within(
+      clock,
+      LOOK_MS,
+      isAdmin(userId).catch(() => false),
+    )) === true;
 
   return async (event, serve) => {
     const asked = askedIn(event.body);

@@ -1,4 +1,6 @@
 /** Work that goes on in turns until it is stopped; a stop waits for the turn that is under way. */
+import type { Clock } from './clock.ts';
+
 export interface Loop {
   start(): void;
   stop(): Promise<void>;
@@ -33,3 +35,10 @@ export function createLoop(turn: (signal: AbortSignal) => Promise<void>): Loop {
     stopping: () => ending,
   };
 }
+
+/** A loop that does this, waits `everyMs` of the clock's time, and does it again. `work` must not throw. */
+export const createPeriodic = (clock: Pick<Clock, 'sleep'>, everyMs: number, work: () => Promise<void>): Loop =>
+  createLoop(async (woken) => {
+    await work();
+    await clock.sleep(everyMs, woken).catch(() => undefined);
+  });
