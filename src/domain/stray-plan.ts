@@ -3,7 +3,7 @@
  * Invariants: one VM is one message; a VM is told of only after it was nobody's for the grace period; a listing that is not
  * to be believed changes nothing.
  */
-import type { Actor, OperationState } from './operation.ts';
+import type { Actor, Operation, OperationState } from './operation.ts';
 import type { ReapStray } from './reap-plan.ts';
 
 export type StrayDecision = 'adopt' | 'destroy';
@@ -31,6 +31,14 @@ export type Stray = {
 /** The one operation that this decision is, whoever takes it and however often it is clicked. */
 export const strayKey = ({ cluster, vmId, name, firstSeenMs, attempts }: Stray): string =>
   `stray:${cluster}:${vmId}:${name}:${firstSeenMs}:${attempts}`;
+
+/** The VM with what was decided of it: the operation that a person asked for, which has the decision's key. */
+export const decided = (stray: Stray, { id, kind, requester }: Operation): Stray => ({
+  ...stray,
+  decision: kind === 'provision' ? 'adopt' : 'destroy',
+  decidedBy: requester,
+  operationId: id,
+});
 
 export type StraySnapshot = {
   readonly cluster: string;

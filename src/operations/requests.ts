@@ -5,7 +5,6 @@ import { deadlineOf, notProvablyBurst, workerType } from '../domain/safety.ts';
 import { assertRoom } from './placing.ts';
 import type { Previews } from './previews.ts';
 import { assertDrainable } from './steps/drain.ts';
-import { HOUR_MS } from './submission.ts';
 import type { Planned, Submission } from './submission.ts';
 import type { Operations } from './types.ts';
 
@@ -13,7 +12,7 @@ export function createRequests(
   submission: Submission,
   { previewDestroy }: Previews,
 ): Pick<Operations, 'provision' | 'drain' | 'destroy' | 'extend'> {
-  const { deps, audited, submit, nodeOf, ensureRecorded, assertRecorded, removals } = submission;
+  const { deps, audited, submit, nodeOf, ensureRecorded, assertRecorded, removals, asked } = submission;
   const { cluster, store, clock } = deps;
 
   return {
@@ -40,9 +39,7 @@ export function createRequests(
             `The TTL must be from ${workers.minTtlHours} to ${workers.maxTtlHours} whole hours.`,
             { hint: `For example \`${workers.defaultTtlHours}h\`, which is meant when none is given.` },
           );
-        const role = deps.cost === undefined ? undefined : await deps.roleOf?.(request.by);
         await assertRoom(deps, request, size, request.count);
-        const nowMs = clock.now();
         const chosen = Array.from(
           { length: request.count },
           () => `${workers.namePrefix}-${size}-${deps.ids.base32(5)}`,
@@ -51,25 +48,7 @@ export function createRequests(
           request,
           { kind: 'provision', count: request.count, size, ttlHours },
           chosen.map((workerName) => ({ workerName, kind: 'add-worker', data: { size, ttlHours } })),
-          chosen.map((name) => ({
-            cluster: cluster.name,
-            name,
-            size,
-            state: 'requested',
-            vmId: undefined,
-            vmHost: undefined,
-            nodeUid: undefined,
-            ownerTag: deps.ownerTag,
-            owner: request.by,
-            channelId: request.channelId,
-            operationId: '',
-            createdAtMs: nowMs,
-            removedAtMs: undefined,
-            price: deps.cost?.prices.get(size),
-            cpus: workers.sizes.get(size)?.cpus,
-            role,
-            plannedUntilMs: nowMs + ttlHours * HOUR_MS,
-          })),
+          await asked(request, chosen, size, ttlHours),
           workers.maxBurstWorkers,
         );
       }),

@@ -7,13 +7,12 @@ import { BurstError, safetyViolation } from '../domain/errors.ts';
 import { actorId } from '../domain/operation.ts';
 import type { Operation } from '../domain/operation.ts';
 import { destroyRefusal, protectedBy } from '../domain/safety.ts';
-import { strayKey } from '../domain/stray-plan.ts';
+import { decided, strayKey } from '../domain/stray-plan.ts';
 import type { Stray } from '../domain/stray-plan.ts';
 import type { NodeFacts } from '../domain/worker.ts';
-import type { NewAudit, NewOutbox, WorkerRecord } from '../ports/store.ts';
+import type { NewAudit, NewOutbox } from '../ports/store.ts';
 import type { VmFacts } from '../ports/vm-provider.ts';
 import { foreignVm, identify } from './steps/identity.ts';
-import { HOUR_MS } from './submission.ts';
 import type { Submission } from './submission.ts';
 import type { Accepted, Request, StrayAnswer, StrayDoor, StrayRequest } from './types.ts';
 
@@ -32,7 +31,7 @@ type Proved = {
 };
 
 export function createStrays(submission: Submission): StrayDoor {
-  const { deps, audited, submit, ensureRecorded, removals } = submission;
+  const { deps, audited, submit, ensureRecorded, removals, unpriced, asked } = submission;
   const { cluster, store, clock } = deps;
 
   const noStray = (vmId: string, name: string): BurstError =>
@@ -85,13 +84,8 @@ export function createStrays(submission: Submission): StrayDoor {
   /** A crash before this write costs nothing: the operation is found by its key. */
   async function keep(stray: Stray, operation: Operation): Promise<void> {
     if (stray.operationId !== undefined) return;
-    const decided: Stray = {
-      ...stray,
-      decision: operation.kind === 'provision' ? 'adopt' : 'destroy',
-      decidedBy: operation.requester,
-      operationId: operation.id,
-    };
-    await store.saveStray(decided, strayNotice(decided));
+    const known = decided(stray, operation);
+    await store.saveStray(known, strayNotice(known));
   }
   /** Submits what was decided, under the one key of this decision; what people approved keeps its own. */
   async function decide(
@@ -106,22 +100,6 @@ export function createStrays(submission: Submission): StrayDoor {
     return { kind: 'operation', ...accepted };
   }
 
-  const recordOf = (request: Request, name: string, more: Partial<WorkerRecord>): WorkerRecord => ({
-    cluster: cluster.name,
-    name,
-    size: sizeOf(name),
-    state: 'requested',
-    vmId: undefined,
-    vmHost: undefined,
-    nodeUid: undefined,
-    ownerTag: deps.ownerTag,
-    owner: request.by,
-    channelId: request.channelId,
-    operationId: '',
-    createdAtMs: clock.now(),
-    removedAtMs: undefined,
-    ...more,
-  });
   const sizeOf = (name: string): string => {
     const size = name.slice(deps.workers.namePrefix.length + 1, -6);
     return deps.workers.sizes.has(size) ? size : deps.workers.defaultSize;
@@ -178,7 +156,8 @@ export function createStrays(submission: Submission): StrayDoor {
         if (refusal !== undefined) throw refusal;
         const { stray, node } = proved;
         if (node !== undefined) return adoptWithNode(request, stray, node);
-        const { size, ttlHours } = { size: sizeOf(stray.name), ttlHours: deps.workers.defaultTtlHours };
+        const size = sizeOf(stray.name);
+        const ttlHours = deps.workers.defaultTtlHours;
         return decide(open, request, async (own) =>
           submit(
             own,
@@ -197,16 +176,7 @@ export function createStrays(submission: Submission): StrayDoor {
                 data: { size, ttlHours, vmId: stray.vmId, adopted: true },
               },
             ],
-            [
-              recordOf(own, stray.name, {
-                size,
-                vmId: stray.vmId,
-                price: deps.cost?.prices.get(size),
-                cpus: deps.workers.sizes.get(size)?.cpus,
-                role: deps.cost === undefined ? undefined : await deps.roleOf?.(own.by),
-                plannedUntilMs: clock.now() + ttlHours * HOUR_MS,
-              }),
-            ],
+            (await asked(own, [stray.name], size, ttlHours)).map((worker) => ({ ...worker, vmId: stray.vmId })),
             deps.workers.maxBurstWorkers,
           ),
         );
@@ -228,7 +198,7 @@ export function createStrays(submission: Submission): StrayDoor {
             return submit(own, params, await removals([name], { vmId }));
           }
           // its record owns no VM: the run has its id, and one that is cancelled leaves a stray again
-          const records = recorded ? [] : [recordOf(own, name, { state: 'failed' })];
+          const records = recorded ? [] : [{ ...unpriced(own, name, sizeOf(name)), state: 'failed' as const }];
           return submit(own, params, [{ workerName: name, kind: 'remove-worker', data: { vmId } }], records);
         });
       }),

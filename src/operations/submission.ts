@@ -4,7 +4,7 @@ import { actorId } from '../domain/operation.ts';
 import type { Actor, Operation, OperationParams, Run, RunKind } from '../domain/operation.ts';
 import { deadlineOf, NODE_KEYS } from '../domain/safety.ts';
 import type { RateRule } from '../domain/rate-limit.ts';
-import type { NodeFacts } from '../domain/worker.ts';
+import type { NodeFacts, SizeName } from '../domain/worker.ts';
 import type { NewAudit, WorkerRecord } from '../ports/store.ts';
 import { runDefinitions } from './definitions.ts';
 import { AWAIT_REPLACEMENT } from './steps/replacement.ts';
@@ -250,5 +250,52 @@ export function createSubmission(deps: ServiceDeps) {
     );
   }
 
-  return { deps, audited, submit, nodeOf, operationOf, ensureRecorded, assertRecorded, removals };
+  /** A worker as it is recorded when it is asked for; it costs nothing. */
+  const unpriced = (request: Request, name: string, size: SizeName): WorkerRecord => ({
+    cluster: cluster.name,
+    name,
+    size,
+    state: 'requested',
+    vmId: undefined,
+    vmHost: undefined,
+    nodeUid: undefined,
+    ownerTag: deps.ownerTag,
+    owner: request.by,
+    channelId: request.channelId,
+    operationId: '',
+    createdAtMs: clock.now(),
+    removedAtMs: undefined,
+  });
+  /** Workers as they are recorded when they are asked for together, with what each costs from then on. */
+  async function asked(
+    request: Request,
+    names: readonly string[],
+    size: SizeName,
+    ttlHours: number,
+  ): Promise<readonly WorkerRecord[]> {
+    // the role is for budgets: where nothing costs anything nobody looks it up
+    const role = deps.cost === undefined ? undefined : await deps.roleOf?.(request.by);
+    const record = unpriced(request, '', size);
+    return names.map((name) => ({
+      ...record,
+      name,
+      price: deps.cost?.prices.get(size),
+      cpus: deps.workers.sizes.get(size)?.cpus,
+      role,
+      plannedUntilMs: record.createdAtMs + ttlHours * HOUR_MS,
+    }));
+  }
+
+  return {
+    deps,
+    audited,
+    submit,
+    nodeOf,
+    operationOf,
+    ensureRecorded,
+    assertRecorded,
+    removals,
+    unpriced,
+    asked,
+  };
 }

@@ -1,6 +1,6 @@
 /** Follows the VMs that no record owns. Invariant: each write of one comes with what people are told of it. */
 import type { ReapStray, ReapVm } from '../domain/reap-plan.ts';
-import { strayKey, strayPlan } from '../domain/stray-plan.ts';
+import { decided, strayKey, strayPlan } from '../domain/stray-plan.ts';
 import type { Stray } from '../domain/stray-plan.ts';
 import type { OperationState } from '../domain/operation.ts';
 import { strayNotice } from '../operations/index.ts';
@@ -69,12 +69,7 @@ async function withOperation({ store }: ReaperDeps, stray: Stray): Promise<Stray
   if (stray.operationId !== undefined || stray.toldAtMs === undefined) return stray;
   const operation = await store.operationByKey(strayKey(stray));
   if (operation === undefined) return stray;
-  const found: Stray = {
-    ...stray,
-    decision: operation.kind === 'provision' ? 'adopt' : 'destroy',
-    decidedBy: operation.requester,
-    operationId: operation.id,
-  };
+  const found = decided(stray, operation);
   await store.saveStray(found, strayNotice(found));
   return found;
 }
