@@ -1,7 +1,7 @@
 /** What a person typed after `/burst audit`, read forgivingly. Pure. */
 import { HOUR_MS, parseHours } from './duration.ts';
 import type { Parsed } from './words.ts';
-import { wordsOf } from './words.ts';
+import { bareWord, unit, wordsOf } from './words.ts';
 
 export const AUDIT_OUTCOMES = ['requested', 'refused', 'decided', 'started', 'done', 'failed', 'noticed'] as const;
 type Outcome = (typeof AUDIT_OUTCOMES)[number];
@@ -51,7 +51,6 @@ const actionWords: ReadonlyMap<string, readonly string[]> = new Map<string, read
   ['extension', ['extend', 'extend-worker']],
 ]);
 const fillers = new Set(['since', 'last', 'past', 'for', 'the', 'of', 'from', 'in', 'and', 'all', 'rows', 'history']);
-const unit = '(?:m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)';
 
 export type AuditWords = {
   /** A worker's name or a part of it, or the id of an operation, as typed. */
@@ -94,7 +93,7 @@ export function parseAudit(text: string, me: string, nowMs: number): Parsed<Audi
   const refused = (message: string): Parsed<AuditWords> => ({ ok: false, text: message });
   let doer = false;
   for (const typed of words) {
-    const word = typed.replace(/^[`'"“”*]+|[`'"“”*]+$/g, '');
+    const word = bareWord(typed);
     const lower = word.toLowerCase();
     const person =
       /^<@((?:[TE][A-Z0-9]+\/)?[UW][A-Z0-9]+)>$/.exec(word)?.[1] ??

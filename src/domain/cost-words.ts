@@ -5,6 +5,7 @@ import type { GroupBy, Lifespan } from './cost.ts';
 import { groupOf } from './cost.ts';
 import { HOUR_MS, formatDuration, parseHours } from './duration.ts';
 import { personOf } from './operation.ts';
+import { unit, wordsOf } from './words.ts';
 import type { Nearest, Parsed } from './words.ts';
 
 export type CostWords = {
@@ -46,12 +47,12 @@ export function parseCost(text: string, sizes: readonly string[], nearest: Neare
     size: undefined,
   };
   const joined = text
-    .replace(/(\d)\s+(h|hrs?|hours?|d|days?|w|weeks?|m|mins?|minutes?)(?=$|[\s,])/gi, '$1$2')
+    .replace(new RegExp(`(\\d)\\s+(${unit})(?=$|[\\s,])`, 'gi'), '$1$2')
     .replace(/\b(?:last|previous|prior)\s+month\b/gi, 'last-month')
     .replace(/\b(?:this|current)\s+month\b|\bmonth\b/gi, (found, offset: number, all: string) =>
       all.slice(0, offset).endsWith('last-') ? found : 'this-month',
     );
-  const words = joined.split(/[\s,]+/).filter((word) => word !== '');
+  const words = wordsOf(joined);
   let timed = false;
   for (const [at, word] of words.entries()) {
     const plain = word.toLowerCase();

@@ -67,7 +67,8 @@ export function parseList(text: string, nearest: Nearest, sizes: readonly SizeNa
 }
 
 export type NamesWords = { readonly names: readonly string[]; readonly hours?: number };
-const unit = '(?:m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)';
+/** Units of time, as a part of a regular expression that ignores case. */
+export const unit = '(?:m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)';
 const otherUnit = '(?:s|secs?|seconds?|mo|months?|y|yrs?|years?)';
 /** What is meant as a duration even where it cannot be read as one: `0h`, `-2h`, `12h30`, `2y`. */
 export const meantAsDuration = new RegExp(`^[-+]?(?:\\d+(?:\\.\\d+)?(?:${unit}|${otherUnit}))+(?:\\d+)?$`, 'i');
@@ -82,7 +83,8 @@ function meaning(words: readonly string[]): readonly string[] {
   const said = words.filter((word) => !beside.has(word.toLowerCase()));
   return said.length > 0 ? said : words;
 }
-const bareWord = (word: string): string => word.replace(/^[`'"“”*]+|[`'"“”*]+$/g, '');
+/** Without the quotes or marks that a copy from a message brings along. */
+export const bareWord = (word: string): string => word.replace(/^[`'"“”*]+|[`'"“”*]+$/g, '');
 
 /**
  * Worker names and a duration, in any order: `12h`, `12 h`, `by 2d`, `1d 12h` (added up). A number of at most four digits
