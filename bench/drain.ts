@@ -14,7 +14,8 @@ import type { ClusterAdmin, Raw } from '../test/contract/cluster-admin.ts';
 import { benchIds, median, ratio, systemClock, timed } from './bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { connectTo } from './cluster.ts';
-import { LABEL, benchDeps } from './product.ts';
+import { LABEL } from '../test/contract/policies.ts';
+import { benchDeps } from './product.ts';
 
 const log = createLogger({ level: 'silent' });
 type Case = { readonly name: string; readonly pods: number; readonly budget: boolean; readonly goal: number };

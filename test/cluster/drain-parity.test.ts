@@ -10,7 +10,6 @@ import { execFile } from 'node:child_process';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drainPlan } from '../../src/domain/drain-plan.ts';
-import { NO_PLACEMENT } from '../../src/domain/placement.ts';
 import { createOperations } from '../../src/operations/index.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
 import type { Cluster } from '../../src/ports/cluster.ts';
@@ -18,6 +17,7 @@ import type { Store } from '../../src/ports/store.ts';
 import { openStore } from '../../src/store/index.ts';
 import { type ClusterAdmin, createAdmin, type Raw, until } from '../contract/cluster-admin.ts';
 import { realClock, testCluster, testIds } from '../contract/cluster-setup.ts';
+import { LABEL, plainPolicies } from '../contract/policies.ts';
 import { Faults, World } from '../operations/world.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
@@ -58,7 +58,6 @@ type PodSpec = Population['pods'][number];
 type Decisions = Readonly<Record<string, string>>;
 
 const POPULATIONS = 48;
-const LABEL = { key: 'worker-type', value: 'burst' };
 const MERGE = 'application/merge-patch+json';
 
 let plane: ControlPlane;
@@ -91,23 +90,7 @@ function operationsWith(flags: Population['flags']) {
       volumeDetachTimeoutMs: 10_000,
       maxEvictionsAtOnce: 5,
     },
-    safety: { label: LABEL, ttlAnnotation: 'worker-ttl', requireDrainBeforeDestroy: true, protectedPatterns: [] },
-    workers: {
-      namePrefix: 'burst',
-      maxBurstWorkers: 10,
-      maxPerRequest: 10,
-      defaultTtlHours: 24,
-      minTtlHours: 1,
-      maxTtlHours: 168,
-      defaultSize: 'small',
-      sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
-      joinTimeoutMs: 60_000,
-      readyTimeoutMs: 60_000,
-      extraLabels: {},
-    },
-    placement: NO_PLACEMENT,
-    sharedWith: ['main'],
-    joinToken: { kind: 'bootstrap', ttlMs: 3_600_000 },
+    ...plainPolicies,
     renderJoin: () => ({ userData: '', joinCommand: '' }),
     ownerTag: 'burst-test',
     pollMs: 200,

@@ -1,5 +1,4 @@
 /** Engine, operations and reaper over a cluster; the VMs are a provider in memory, and the test is what boots in them. */
-import { NO_PLACEMENT } from '../../src/domain/placement.ts';
 import { createEngine } from '../../src/engine/index.ts';
 import { createOperations, runDefinitions } from '../../src/operations/index.ts';
 import type { ServiceDeps } from '../../src/operations/index.ts';
@@ -8,11 +7,11 @@ import { createReaper } from '../../src/reaper/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { until } from '../contract/cluster-admin.ts';
 import { noLog, realClock, testIds } from '../contract/cluster-setup.ts';
+import { plainPolicies } from '../contract/policies.ts';
 import { Faults, World } from '../operations/world.ts';
 import { ALWAYS_LOUD } from '../../src/domain/quiet-hours.ts';
 
 export const by = { kind: 'slack', userId: 'U0OPERATOR1' } as const;
-const HOUR_MS = 3_600_000;
 
 export type Service = Awaited<ReturnType<typeof startService>>;
 
@@ -46,28 +45,8 @@ export async function startService(
       maxEvictionsAtOnce: 5,
       ...drain,
     },
-    safety: {
-      label: { key: 'worker-type', value: 'burst' },
-      ttlAnnotation: 'worker-ttl',
-      requireDrainBeforeDestroy: true,
-      protectedPatterns: [],
-    },
-    workers: {
-      namePrefix: 'burst',
-      maxBurstWorkers: 10,
-      maxPerRequest: 10,
-      defaultTtlHours: 24,
-      minTtlHours: 1,
-      maxTtlHours: 168,
-      defaultSize: 'small',
-      sizes: new Map([['small', { name: 'small', cpus: 2, memoryGiB: 4, diskGiB: 50 }]]),
-      joinTimeoutMs: 60_000,
-      readyTimeoutMs: 60_000,
-      extraLabels,
-    },
-    placement: NO_PLACEMENT,
-    sharedWith: ['main'],
-    joinToken: { kind: 'bootstrap', ttlMs: HOUR_MS },
+    ...plainPolicies,
+    workers: { ...plainPolicies.workers, extraLabels },
     renderJoin: ({ worker, token }) => {
       tokens.set(worker, token);
       return { userData: '', joinCommand: `join ${token}` };

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { freePort } from '../../e2e/support/http.ts';
 import { BurstError } from '../../../src/domain/errors.ts';
 import { HOUR, T, operation, run } from './fixtures.ts';
 import { ada, channel, chosen, harness, nina, olga, typed, vera } from './harness.ts';
@@ -366,11 +365,3 @@ test('over HTTP, signed requests are served', async () => {
   expect(forged.ok).toBe(false);
   expect(h.operations.done).toHaveLength(1);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
-}

@@ -1,8 +1,7 @@
 /** What Slack or a person may send that nobody should have sent. */
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { freePort } from '../../e2e/support/http.ts';
 import { ada, harness, nina, olga } from './harness.ts';
 import type { Harness } from './harness.ts';
 
@@ -115,11 +114,4 @@ async function post(url: string, form: URLSearchParams): Promise<Response> {
     },
     signal: AbortSignal.timeout(5000),
   });
-}
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
 }
