@@ -1,4 +1,5 @@
 /** The assistants' door, wired: every cluster's operations behind bearer tokens. */
+import { HOUR_MS } from './domain/duration.ts';
 import type { AssistantPolicy } from './domain/assistant.ts';
 import { createFloodGate } from './domain/flood.ts';
 import type { FloodGate } from './domain/flood.ts';
@@ -29,7 +30,6 @@ export function createChanges(): Changes {
   };
 }
 
-const HOUR_MS = 3_600_000;
 type OwnToken = Config['mcp']['tokens'][number];
 
 function ratesOf(token: OwnToken): readonly RateRule[] {

@@ -1,4 +1,5 @@
 /** Months and days of a time zone. Pure; moments are ms, a period holds `fromMs` and ends before `toMs`. */
+import { HOUR_MS } from './duration.ts';
 import { offsetMs, shownMs } from './zone.ts';
 
 export type Period = { readonly fromMs: number; readonly toMs: number };
@@ -43,7 +44,6 @@ export function monthsOf({ fromMs, toMs }: Period, timeZone: string, most = 24):
 
 /** A slice of a period, with its name. */
 export type Slice = Period & { readonly label: string };
-const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const HOURS_UP_TO_MS = 2 * DAY_MS;
 const DAYS_UP_TO_MS = 45 * DAY_MS;

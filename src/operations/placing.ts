@@ -44,9 +44,11 @@ async function sceneOf(deps: StepDeps, { hosts, vms }: Capacity, making: readonl
     });
   }
   const records = await deps.store.listWorkers({});
+  const vmById = new Map(vms.map((vm) => [vm.id, vm]));
   for (const { cluster, name, size, vmId } of records) {
-    const vm = vms.find((candidate) => candidate.id === vmId && candidate.name === name);
-    if (vm?.host === undefined || counted.has(vm.id) || !deps.sharedWith.includes(cluster)) continue;
+    const vm = vmById.get(vmId ?? '');
+    if (vm?.host === undefined || vm.name !== name || counted.has(vm.id) || !deps.sharedWith.includes(cluster))
+      continue;
     const memoryMiB = vm.memoryMiB ?? demandOf(deps, size)?.memoryMiB ?? 0;
     // one that was stopped on purpose still has to start again
     promised.push({ vmId: vm.id, host: vm.host, memoryMiB });

@@ -1,10 +1,10 @@
 /** Repair: another worker of the same size and deadline, and only when that is Ready the sick one is drained and removed. */
+import { HOUR_MS } from '../domain/duration.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import { destroyRefusal } from '../domain/safety.ts';
 import { isReady } from '../domain/views.ts';
 import { assertRoom } from './placing.ts';
 import { AWAIT_REPLACEMENT } from './steps/replacement.ts';
-import { HOUR_MS } from './submission.ts';
 import type { Submission } from './submission.ts';
 import type { Operations } from './types.ts';
 

@@ -1,4 +1,5 @@
 /** Recording what was asked for. Invariants: all of an operation in one transaction before anything is done; a refusal is audited. */
+import { HOUR_MS } from '../domain/duration.ts';
 import { BurstError, isBurstError } from '../domain/errors.ts';
 import { actorId } from '../domain/operation.ts';
 import type { Actor, Operation, OperationParams, Run, RunKind } from '../domain/operation.ts';
@@ -11,7 +12,6 @@ import { AWAIT_REPLACEMENT } from './steps/replacement.ts';
 import type { StepDeps } from './deps.ts';
 import type { Accepted, Request } from './types.ts';
 
-export const HOUR_MS = 3_600_000;
 /** An ownership tag, as an annotation may give it. */
 const OWNER_TAG = /^burst-[a-z2-7]{4,20}$/;
 

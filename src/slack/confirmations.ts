@@ -2,6 +2,7 @@
  * Confirmations and their previews. Invariants: what was shown travels as fingerprints and is compared again when the form
  * comes back; a form that is looked at again shows the world as it is then, and says when it is not as before.
  */
+import { extendedDeadline } from '../domain/duration.ts';
 import { createHash } from 'node:crypto';
 import type { ModalView } from '@slack/types';
 import type { DrainPreview } from '../domain/drain-plan.ts';
@@ -20,7 +21,6 @@ import type { Form } from './forms.ts';
 export type Who = { readonly by: SlackActor; readonly channelId: string | undefined };
 /** Characters that a view's metadata may have, its cluster's name left out. */
 const MOST_METADATA = 2900;
-const HOUR_MS = 3_600_000;
 
 /** Changes whenever what the preview shows of pods and losses is no longer so. */
 export function fingerprintOf(preview: DrainPreview): string {
@@ -123,9 +123,11 @@ export async function extendForm(
   for (const name of workers) {
     const schedule = await store.getSchedule(cluster, name);
     if (schedule === undefined) continue;
-    const capMs = schedule.startsAtMs + policy.maxTtlHours * HOUR_MS;
-    const wantedMs = Math.max(schedule.expiresAtMs, now) + hours * HOUR_MS;
-    extended.push({ name, fromMs: schedule.expiresAtMs, toMs: Math.min(wantedMs, capMs), capped: wantedMs > capMs });
+    const { expiresAtMs: fromMs, startsAtMs } = schedule;
+    const asked = { fromMs, startsAtMs, hours, nowMs: now };
+    const toMs = extendedDeadline({ ...asked, maxTtlHours: policy.maxTtlHours });
+    const capped = toMs < extendedDeadline({ ...asked, maxTtlHours: Infinity });
+    extended.push({ name, fromMs, toMs, capped });
   }
   return extendView(workers, policy, metadataOf(who, {}), more.hours, more.problem, { extended, nowMs: now });
 }

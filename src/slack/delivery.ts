@@ -3,6 +3,7 @@
  * an operation has one message, which is edited, at most every 3 s and within Slack's rate unless it is the last time; its details are told once
  * in its thread.
  */
+import { MINUTE_MS } from '../domain/duration.ts';
 import { createHash } from 'node:crypto';
 import type { NotifyPolicy } from '../domain/notify.ts';
 import type { WorkerPolicy } from '../domain/policy.ts';
@@ -34,7 +35,6 @@ import type { Place, Posting } from './posting.ts';
 const EDIT_EVERY_MS = 3000;
 /** Slack takes about 50 edits a minute: of those that are not the last of their message, so many are made. */
 const MOST_EDITS = 40;
-const MINUTE_MS = 60_000;
 /** Times that pass (a step's, a blocker's) are told anew this often while an operation runs, ms. */
 const REDRAW_EVERY_MS = 30_000;
 const MOST_REDRAWN = 10;

@@ -1,4 +1,5 @@
 /** reserve-id, clone, configure, start: a VM of our own, its id journaled before the clone asks for it. */
+import { HOUR_MS } from '../../domain/duration.ts';
 import { BurstError, isBurstError } from '../../domain/errors.ts';
 import { actorId } from '../../domain/operation.ts';
 import type { RunData } from '../../domain/operation.ts';
@@ -13,7 +14,6 @@ import { deleteTokens, tokenMaker } from './tokens.ts';
 import { decidePlace } from '../placing.ts';
 import { lookAtTask, saveTask, waitFor } from './vm-tasks.ts';
 
-const HOUR_MS = 3_600_000;
 /** Longer than a VM that was made may stay unlisted, ms. */
 const UNLISTED_MS = 60_000;
 
