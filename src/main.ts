@@ -4,10 +4,7 @@
  * 1 is a broken chain, 2 that it could not be looked at.
  */
 import { isBurstError, messageOf } from './domain/errors.ts';
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { startApp } from './app.ts';
 import { exportAudit, momentOf, verifyAudit } from './audit.ts';
@@ -21,7 +18,6 @@ import { systemClock, systemIds } from './system.ts';
 import { tryProvider } from './try-provider.ts';
 import { bridgeStdio } from './mcp/bridge.ts';
 import { version } from './version.ts';
-import type { SandboxCluster } from './sandbox/index.ts';
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -63,74 +59,23 @@ async function check(options: { config?: string }): Promise<void> {
   if (checks.some((item) => !item.ok)) process.exitCode = 1;
 }
 
-async function sandbox(options: { port?: string; clusters?: string }): Promise<void> {
-  const clusters = Number(options.clusters ?? 1);
-  if (!Number.isInteger(clusters) || clusters < 1 || clusters > 4) throw new Error('--clusters takes 1 to 4.');
-  const { startSandbox } = await import('./sandbox/index.ts');
-  const world = await startSandbox({ port: Number(options.port ?? 8787), clusters });
-  const folder = mkdtempSync(join(tmpdir(), 'burst-sandbox-'));
-  const tokenFile = join(folder, 'assistant.token');
-  writeFileSync(tokenFile, randomBytes(24).toString('hex'), { mode: 0o600 });
-  const file = {
-    ...(clusters > 1
-      ? severalClusters(world.clusters, folder)
-      : { kubernetes: { name: 'sandbox', in_cluster: false } }),
-    mcp_servers: { proxmox: { endpoint: world.proxmox.mcpUrl } },
-    placement: { target: 'most_free_memory', templates: [9000], templates_shared: true, memory_reserve_gb: 2 },
-    slack: {
-      bot_token: world.slack.botToken,
-      app_token: world.slack.appToken,
-      api_url: world.slack.apiUrl,
-      channel: 'C0BURST0001',
-      roles: {
-        viewer: { users: ['U0VIEWER001'] },
-        operator: { users: ['U0OPERATOR1'] },
-        admin: { users: ['U0ADMIN0001'] },
-      },
-    },
-    database: { path: join(folder, 'burst.sqlite') },
-    schedules: { reaper: '* * * * * *' },
-    engine: { poll_seconds: 1 },
-    logging: { level: process.env['LOG_LEVEL'] ?? 'warn' },
-    monitoring: { port: 0 },
-    approvals: {
-      // there is one admin only
-      rules: [
-        { name: 'many', actions: ['provision'], more_than: 5, self: true },
-        { name: 'large', actions: ['provision'], sizes: ['xlarge'], self: true },
-        { name: 'force', actions: ['force'], self: true },
-      ],
-    },
-    cost: {
-      prices: { small: 0.05, medium: 0.1, large: 0.2, xlarge: 0.4 },
-      budgets: [{ name: 'team', monthly: 100, beyond: 'approval', self: true }],
-    },
-    mcp: {
-      enabled: true,
-      port: 0,
-      tokens: [{ name: 'demo', token_file: tokenFile, role: 'admin', user: 'U0OPERATOR1' }],
-    },
+async function sandbox(options: { port?: string; clusters?: string; workspaces?: string }): Promise<void> {
+  const within = (name: string, given: string | undefined, least: number, most: number): number => {
+    const number = Number(given ?? least);
+    if (!Number.isInteger(number) || number < least || number > most)
+      throw new Error(`--${name} takes ${least} to ${most}.`);
+    return number;
   };
-  let app: App | undefined;
-  const close = async (): Promise<void> => {
-    await app?.stop();
-    await world.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    const config = loadConfig({
-      path: 'sandbox',
-      env: {},
-      readFile: (path) => (path === tokenFile ? read(path) : JSON.stringify(file)),
-    });
-    app = await startApp({ config, clock: world.clock, kubeconfig: world.kubernetes.kubeconfig });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  out(`Burst's sandbox: ${world.url}`);
-  out(`An assistant's MCP server: ${app.mcpUrl ?? ''} (bearer token in ${tokenFile})`);
-  await untilSignal(close);
+  const { startDemo } = await import('./demo.ts');
+  const demo = await startDemo({
+    port: within('port', options.port, 0, 65_535),
+    clusters: within('clusters', options.clusters, 1, 4),
+    workspaces: within('workspaces', options.workspaces, 1, 3),
+    logLevel: process.env['LOG_LEVEL'] ?? 'warn',
+  });
+  out(`Burst's sandbox: ${demo.url}`);
+  out(`An assistant's MCP server: ${demo.mcpUrl} (bearer token in ${demo.tokenFile})`);
+  await untilSignal(() => demo.close());
 }
 
 async function tryOne(name: string, options: { config?: string; cluster?: string }): Promise<void> {
@@ -212,16 +157,6 @@ async function exported(options: Audited & { since?: string; until?: string; clu
     if (!process.stdout.write(`${line}\n`)) await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
 }
 
-/** The file's clusters, each with a kubeconfig in the folder. */
-function severalClusters(clusters: readonly SandboxCluster[], folder: string): { clusters: Record<string, unknown> } {
-  const each = clusters.map(({ name, kubernetes, proxmox }) => {
-    const kubeconfig = join(folder, `${name}.kubeconfig`);
-    writeFileSync(kubeconfig, kubernetes.kubeconfig, { mode: 0o600 });
-    return [name, { kubernetes: { kubeconfig }, mcp_servers: { proxmox: { endpoint: proxmox.mcpUrl } } }] as const;
-  });
-  return { clusters: Object.fromEntries(each) };
-}
-
 /** stdio for an assistant's client, passed on to the running bot. */
 async function mcp(options: { url: string; tokenFile?: string }): Promise<void> {
   const token = options.tokenFile === undefined ? process.env['BURST_MCP_TOKEN'] : read(options.tokenFile).trim();
@@ -258,6 +193,11 @@ program
   .description('run everything against simulated Slack, Kubernetes and Proxmox')
   .option('-p, --port <port>', "the page's port", '8787')
   .option('--clusters <number>', 'how many clusters, each with a Proxmox of its own (1 to 4)', '1')
+  .option(
+    '--workspaces <number>',
+    'how many Slack workspaces; into the second one, and the third with its organisation, Burst can be installed (1 to 3)',
+    '1',
+  )
   .action(sandbox);
 const audit = program.command('audit').description('check and export the audit; the bot may be running');
 audit

@@ -12,21 +12,38 @@ export type Listener = () => void;
 
 /* ---- simulators: each is usable by itself; port 0 or undefined picks a free one ---- */
 
+/** The page's endpoints of one workspace (PageSlackApi below), without prefix; answered for `/state`, `/command`, … */
+type HandlePage = (
+  method: string,
+  path: string,
+  query: URLSearchParams,
+  body: unknown,
+) => Promise<{ status: number; body: unknown }>;
+
+/** A workspace as the page reaches it. */
+export type SlackWorkspace = {
+  readonly team: string;
+  readonly name: string;
+  /** Whether the app is there: as it was from the beginning, by an installation of its own, or with its organisation. */
+  readonly installed: () => 'home' | 'workspace' | 'organisation' | undefined;
+  readonly handlePage: HandlePage;
+  /** A file's bytes, if this person sees a message with it. */
+  readFile(user: string, id: string): { mimetype: string; data: Uint8Array } | undefined;
+};
+
 export type SlackSimulator = {
   /** `http://127.0.0.1:PORT/api/`, for Bolt's clientOptions.slackApiUrl. */
   readonly apiUrl: string;
   readonly botToken: string;
   readonly appToken: string;
   readonly signingSecret: string;
-  /** The page's endpoints (PageSlackApi below), without prefix; answered for `/state`, `/command`, … */
-  handlePage(
-    method: string,
-    path: string,
-    query: URLSearchParams,
-    body: unknown,
-  ): Promise<{ status: number; body: unknown }>;
-  /** A file's bytes, if this person sees a message with it. */
-  readFile(user: string, id: string): { mimetype: string; data: Uint8Array } | undefined;
+  /** The first workspace's. */
+  readonly handlePage: HandlePage;
+  /** All of them, the first one first. */
+  readonly workspaces: readonly SlackWorkspace[];
+  /** Removes the app from a workspace, or from the organisation that brought it there, and tells it; nothing where it is not. */
+  removeApp(team: string): Promise<void>;
+  /** Called when something of any workspace has changed. */
   onChange(listener: Listener): () => void;
   close(): Promise<void>;
 };
@@ -108,6 +125,16 @@ export type ClockRequest = { advanceMs: number } | { skipToNextDeadline: true };
 export type FaultRequest = { name: string; on: boolean };
 
 /* ---- the page's Slack: under /api/slack. GET /api/events is an SSE stream of `{"changed":"slack"|"world"}` ---- */
+
+/** GET /api/workspaces */
+export type PageWorkspaces = {
+  workspaces: { team: string; name: string; installed: ReturnType<SlackWorkspace['installed']> | null }[];
+  /** Where the app's own installation page is; undefined: it is installed to the first workspace alone. */
+  installUrl?: string;
+};
+/** POST /api/workspaces/remove-app -> `{ok}` */
+export type RemoveAppRequest = { team: string };
+/** In queries and bodies under /api/slack: `team` says which workspace; without it the first one. */
 
 export type PageUser = { id: string; name: string; realName: string; role: string; isBot: boolean };
 export type PageChannel = { id: string; name: string; kind: 'channel' | 'im' };

@@ -32,6 +32,8 @@ export type SandboxOptions = {
   readonly requestUrl?: string;
   /** Further Slack workspaces, to which the app can be installed by OAuth. */
   readonly workspaces?: SlackOptions['workspaces'];
+  /** Where the app's own installation page will be, for the page's link. */
+  readonly installUrl?: string;
 };
 
 /** The app's Slack manifest as it is installed; an image that was built without it simulates Slack without suggestions. */
@@ -51,7 +53,7 @@ const CLUSTERS = ['east', 'west', 'north', 'south'];
 /** Starts everything; `url` is the page's. On failure nothing is left running. `close` ends all of it. */
 export async function startSandbox(options: SandboxOptions = {}) {
   const clock = createSandboxClock();
-  const { port, pauseMs, requestUrl, workspaces = [], times = {} } = options;
+  const { port, pauseMs, requestUrl, workspaces = [], installUrl, times = {} } = options;
   const { cloneMs, bootMs, shutdownMs, ...clusterTimes } = times;
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
@@ -95,6 +97,7 @@ export async function startSandbox(options: SandboxOptions = {}) {
         clusters,
         ...(port === undefined ? {} : { port }),
         ...(pauseMs === undefined ? {} : { pauseMs }),
+        ...(installUrl === undefined ? {} : { installUrl }),
       }),
     );
     const { kubernetes, proxmox } = first;

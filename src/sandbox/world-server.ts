@@ -8,11 +8,20 @@ import { fileURLToPath } from 'node:url';
 import express from 'express';
 import type { NextFunction, Request, Response } from 'express';
 import { z } from 'zod';
-import type { KubernetesSimulator, ProxmoxSimulator, SandboxClock, SlackSimulator, WorldState } from './contract.ts';
+import type {
+  KubernetesSimulator,
+  PageWorkspaces,
+  ProxmoxSimulator,
+  SandboxClock,
+  SlackSimulator,
+  WorldState,
+} from './contract.ts';
 
 export type WorldServerOptions = {
   readonly clock: SandboxClock & { skip(ms: number): void; skippedMs(): number };
-  readonly slack: Pick<SlackSimulator, 'handlePage' | 'readFile' | 'onChange'>;
+  readonly slack: Pick<SlackSimulator, 'workspaces' | 'removeApp' | 'onChange'>;
+  /** The app's own installation page, where there are several workspaces. */
+  readonly installUrl?: string;
   readonly clusters: readonly {
     readonly name: string;
     readonly kubernetes: Pick<KubernetesSimulator, 'world' | 'onChange' | 'setFault'>;
@@ -57,7 +66,9 @@ const clockBody = z.union([
 ]);
 /** `api_down`, or `api_down@west` where there are several clusters. */
 const faultBody = z.strictObject({ name: z.string().max(100), on: z.boolean() });
-const slackBody = z.looseObject({ user: z.string().min(1).max(64) });
+const team = z.string().min(1).max(64);
+const slackBody = z.looseObject({ user: z.string().min(1).max(64), team: team.optional() });
+const removeAppBody = z.strictObject({ team });
 
 /** Starts the page's server on 127.0.0.1; `close` ends open event streams too. */
 export async function startWorldServer(options: WorldServerOptions): Promise<WorldServer> {
@@ -176,16 +187,44 @@ export async function startWorldServer(options: WorldServerOptions): Promise<Wor
     streams.add(res);
     req.once('close', () => streams.delete(res));
   });
+  /** The first workspace's where none is named. */
+  const workspaceOf = (named: unknown) =>
+    named === undefined || named === null
+      ? slack.workspaces[0]
+      : slack.workspaces.find((workspace) => workspace.team === named);
+  app.get('/api/workspaces', (_req, res) => {
+    const workspaces = slack.workspaces.map(({ team, name, installed }) => ({
+      team,
+      name,
+      installed: installed() ?? null,
+    }));
+    const answer: PageWorkspaces = {
+      workspaces,
+      ...(options.installUrl === undefined ? {} : { installUrl: options.installUrl }),
+    };
+    res.json(answer);
+  });
+  app.post('/api/workspaces/remove-app', async (req, res) => {
+    const own = workspaceOf(removeAppBody.parse(req.body).team);
+    if (own === undefined) return void res.status(404).json({ ok: false, error: 'There is no such workspace.' });
+    if (own.installed() === 'home')
+      return void res.status(400).json({ ok: false, error: 'Burst lives in this workspace and cannot be removed.' });
+    await slack.removeApp(own.team);
+    res.json({ ok: true });
+  });
   app.get('/api/slack/files/:id', (req, res) => {
-    const file = slack.readFile(z.string().catch('').parse(req.query['user']), req.params.id);
+    const own = workspaceOf(req.query['team']);
+    const file = own?.readFile(z.string().catch('').parse(req.query['user']), req.params.id);
     if (!file) return void res.status(404).json({ ok: false, error: 'file_not_found' });
     // never shown as a page of this address, whatever is in it
     res.set({ 'content-type': file.mimetype, 'content-disposition': 'attachment' }).end(file.data);
   });
   app.use('/api/slack', async (req, res) => {
-    const body: unknown = req.method === 'GET' ? undefined : slackBody.parse(req.body);
     const query = new URLSearchParams(req.url.split('?')[1] ?? '');
-    const answer = await slack.handlePage(req.method, req.path, query, body);
+    const { team: named, ...body } = req.method === 'GET' ? { team: query.get('team') } : slackBody.parse(req.body);
+    const own = workspaceOf(named);
+    if (own === undefined) return void res.status(404).json({ ok: false, error: 'team_not_found' });
+    const answer = await own.handlePage(req.method, req.path, query, req.method === 'GET' ? undefined : body);
     res.status(answer.status).json(answer.body);
   });
   app.use('/api', (_req, res) => void res.status(404).json({ ok: false, error: 'not_found' }));

@@ -27,6 +27,17 @@ describe('burst', () => {
     expect(unknown.err).toContain('dance');
   });
 
+  it('sandbox refuses numbers that it cannot do', async () => {
+    const wrong = [
+      ['--port', 'abc', 'takes 0 to 65535'],
+      ['--clusters', '9', 'takes 1 to 4'],
+      ['--workspaces', '0', 'takes 1 to 3'],
+    ] as const;
+    const ended = await Promise.all(wrong.map(([option, value]) => burst(['sandbox', option, value]).ended));
+    for (const [at, [option, , allowed]] of wrong.entries())
+      expect(ended[at]).toMatchObject({ code: 1, out: '', err: `${option} ${allowed}.\n` });
+  });
+
   it('start with a wrong configuration ends with 2 and tells every problem at once', async () => {
     const world = await startWorld();
     const path = write(world, {

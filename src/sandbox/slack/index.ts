@@ -2,13 +2,12 @@
 import express from 'express';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { PageUser, SandboxClock, SlackSimulator } from '../contract.ts';
+import type { Listener, PageUser, SandboxClock, SlackSimulator, SlackWorkspace } from '../contract.ts';
 import { createFiles } from './files.ts';
 import { readManifest } from './manifest.ts';
 import { createMessages } from './messages.ts';
 import { createMethods } from './methods.ts';
 import { createOAuth } from './oauth.ts';
-import type { Target } from './oauth.ts';
 import { eventCallback } from './payloads.ts';
 import type { Deliver } from './sockets.ts';
 import { createPageApi } from './page-api.ts';
@@ -19,7 +18,7 @@ import { createViews } from './views.ts';
 import { bearerOf, createWebApi } from './web-api.ts';
 import type { Forced, SlackCall } from './web-api.ts';
 import { HOME, bot, createWorkspace } from './workspace.ts';
-import type { Identity, Message } from './workspace.ts';
+import type { Identity, Message, Target } from './workspace.ts';
 
 export type { SlackCall } from './web-api.ts';
 
@@ -39,8 +38,7 @@ export type SlackOptions = {
   workspaces?: readonly Identity[];
 };
 /** A workspace beside the first one. */
-export type OtherWorkspace = Identity & {
-  handlePage: SlackSimulator['handlePage'];
+export type OtherWorkspace = SlackWorkspace & {
   world(): { calls: SlackCall[]; messages: Message[] };
 };
 export type SlackSimulatorForTests = SlackSimulator & {
@@ -67,11 +65,16 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   let address = '';
   const declared = options.manifest === undefined ? undefined : readManifest(options.manifest);
   const { rateLimits = true, requestUrl, workspaces = [] } = options;
-  const oauth = createOAuth(SECRETS, targetsOf(workspaces));
+  const listeners = new Set<Listener>();
+  const changed = (): void => {
+    for (const listener of listeners) listener();
+  };
+  const oauth = createOAuth(SECRETS, targetsOf(workspaces), changed);
   /** One workspace with all that belongs to it; `path` tells its links from others'. */
   const open = (identity: Identity, path: string, accepts: (token: string) => boolean) => {
     const base = (): string => `${address}${path}`;
     const workspace = createWorkspace(options.clock, options.users, declared, identity);
+    workspace.listeners.add(changed);
     const messages = createMessages(workspace);
     const views = createViews(workspace);
     const responses = createResponses(workspace, messages, base);
@@ -84,7 +87,7 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const others = workspaces.map((identity) =>
     open(identity, `/${identity.team}`, (token) => oauth.tokens.get(token)?.team === identity.team),
   );
-  const { workspace, webApi } = home;
+  const { webApi } = home;
   const front = express();
   front.disable('x-powered-by');
   front.use(oauth.router);
@@ -99,52 +102,66 @@ export async function startSlackSimulator(options: SlackOptions): Promise<SlackS
   const toApp = (own: typeof home): Deliver => {
     const { identity } = own.workspace;
     return (kind, payload) => {
-      const target = oauth.installedIn(identity.team);
       // what is not installed gets nothing
-      if (identity !== HOME && target === undefined) return Promise.resolve(undefined);
-      return deliver(kind, payload);
+      return installed(identity) === undefined ? Promise.resolve(undefined) : deliver(kind, payload);
     };
   };
-  const pageOf = (own: typeof home) => {
+  const installed = (identity: Identity): ReturnType<SlackWorkspace['installed']> => {
+    if (identity === HOME) return 'home';
+    const target = oauth.installedIn(identity.team);
+    return target === undefined ? undefined : target.org ? 'organisation' : 'workspace';
+  };
+  const shown = (own: typeof home): SlackWorkspace => {
     const { identity } = own.workspace;
-    const api = createPageApi({ ...own, deliver: toApp(own) });
-    return (...request: Parameters<typeof api>) => {
-      own.workspace.byOrg = oauth.installedIn(identity.team)?.org === true;
-      return api(...request);
+    const api = createPageApi({ ...own, deliver: toApp(own), installed: () => installed(identity) !== undefined });
+    return {
+      team: identity.team,
+      name: identity.name,
+      installed: () => installed(identity),
+      readFile: (user, id) => own.files.readAs(user, id),
+      handlePage: (...request) => {
+        own.workspace.byOrg = installed(identity) === 'organisation';
+        return api(...request);
+      },
     };
+  };
+  const uninstall = async (key: string): Promise<void> => {
+    const target = oauth.remove(key);
+    const own = others.find((other) => other.workspace.identity.team === target?.team);
+    if (target === undefined || own === undefined) throw new Error(`the app is not installed to ${key}`);
+    own.workspace.byOrg = target.org;
+    const tokens = { type: 'tokens_revoked', tokens: { oauth: [], bot: [bot.id] } };
+    for (const event of [tokens, { type: 'app_uninstalled' }])
+      await deliver('events_api', eventCallback(own.workspace, event));
   };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
   });
   address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const worldOf = (own: typeof home) => () =>
+    structuredClone({ calls: own.webApi.calls, messages: own.workspace.messages });
+  const first = shown(home);
+  const rest = others.map((own) => ({ ...shown(own), world: worldOf(own) }));
   return {
     apiUrl: `${address}/api/`,
     botToken,
     appToken,
     signingSecret,
-    readFile: (user, id) => home.files.readAs(user, id),
     ...SECRETS,
-    handlePage: pageOf(home),
-    others: others.map((own) => ({
-      ...own.workspace.identity,
-      handlePage: pageOf(own),
-      world: () => structuredClone({ calls: own.webApi.calls, messages: own.workspace.messages }),
-    })),
-    async uninstall(key) {
-      const target = oauth.remove(key);
-      const own = others.find((other) => other.workspace.identity.team === target?.team);
-      if (target === undefined || own === undefined) throw new Error(`the app is not installed to ${key}`);
-      own.workspace.byOrg = target.org;
-      const tokens = { type: 'tokens_revoked', tokens: { oauth: [], bot: [bot.id] } };
-      for (const event of [tokens, { type: 'app_uninstalled' }])
-        await deliver('events_api', eventCallback(own.workspace, event));
+    handlePage: first.handlePage,
+    workspaces: [first, ...rest],
+    others: rest,
+    uninstall,
+    async removeApp(team) {
+      const target = oauth.installedIn(team);
+      if (target !== undefined) await uninstall(target.key);
     },
     onChange(listener) {
-      workspace.listeners.add(listener);
-      return () => void workspace.listeners.delete(listener);
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
-    world: () => structuredClone({ calls: webApi.calls, messages: workspace.messages }),
+    world: worldOf(home),
     force: webApi.force,
     connections: () => sockets.count(),
     refreshConnections: () => sockets.refresh(),

@@ -6,22 +6,15 @@ import { randomBytes } from 'node:crypto';
 import express from 'express';
 import type { Express } from 'express';
 import { fromForm } from './bodies.ts';
+import { consentPage } from './consent-page.ts';
 import { str } from './values.ts';
 import type { Rec } from './values.ts';
 import { APP, bot } from './workspace.ts';
+import type { Target } from './workspace.ts';
 
 export type App = { clientId: string; clientSecret: string };
-/** What the app can be installed to: a workspace, or a whole organisation. */
-export type Target = {
-  readonly key: string;
-  readonly name: string;
-  readonly org: boolean;
-  /** The team that it is, or one of the organisation's. */
-  readonly team: string;
-  readonly enterprise: string | undefined;
-};
-
-export function createOAuth(app: App, targets: readonly Target[]) {
+/** @param changed is told when the app was installed or removed. */
+export function createOAuth(app: App, targets: readonly Target[], changed: () => void) {
   const codes = new Map<string, { target: Target; scope: string; by: string }>();
   const tokens = new Map<string, Target>();
   const router: Express = express();
@@ -35,12 +28,8 @@ export function createOAuth(app: App, targets: readonly Target[]) {
     }
     const allow = given.get('allow');
     if (allow === null) {
-      const links = [...targets.map(({ key, name }) => ({ key, name })), { key: 'cancel', name: 'Cancel' }].map(
-        ({ key, name }) => `<li><a href="${req.url.replaceAll('&', '&amp;')}&amp;allow=${key}">${name}</a></li>`,
-      );
-      res
-        .type('html')
-        .send(`<!doctype html><title>Allow Burst</title><h1>Burst asks for access</h1><ul>${links.join('')}</ul>`);
+      const held = new Set([...tokens.values()].map(({ key }) => key));
+      res.type('html').send(consentPage(given, targets, held));
       return;
     }
     const url = new URL(back);
@@ -77,6 +66,7 @@ export function createOAuth(app: App, targets: readonly Target[]) {
     for (const [token, { key }] of tokens) if (key === target.key) tokens.delete(token);
     const token = `xoxb-${target.key}-${randomBytes(12).toString('hex')}`;
     tokens.set(token, target);
+    changed();
     res.json({
       ok: true,
       app_id: APP,
@@ -100,6 +90,7 @@ export function createOAuth(app: App, targets: readonly Target[]) {
       const found = [...tokens].find(([, target]) => target.key === key);
       if (found === undefined) return undefined;
       tokens.delete(found[0]);
+      changed();
       return found[1];
     },
   };

@@ -18,6 +18,8 @@ export type PageParts = {
   views: Views;
   responses: Responses;
   deliver: Deliver;
+  /** Whether the app is in this workspace. */
+  installed: () => boolean;
 };
 type Endpoint = (body: Rec, user: PageUser) => Promise<Rec>;
 const view = z.record(z.string(), z.unknown());
@@ -75,12 +77,13 @@ const escaped = ({ users, channels }: Workspace, text: string): string =>
       return found ? `<#${found.id}|${found.name}>` : whole;
     });
 
-const typing = ({ workspace, messages, views, responses, deliver }: PageParts): Record<string, Endpoint> => ({
+const typing = (parts: PageParts): Record<string, Endpoint> => ({
   '/command': async (b, u) => {
+    const { workspace, messages, views, responses, deliver } = parts;
     const [, command = '', typed = ''] = /^\s*(\/\S+)\s*([^]*)$/.exec(str(b['text'])) ?? [];
     const commands = workspace.declared?.commands;
     const known = commands?.find((c) => c.command === command);
-    if (command === '' || (commands && !known))
+    if (command === '' || (commands && !known) || !parts.installed())
       return { ok: false, error: `${command || str(b['text'])} is not a valid command.` };
     const text = known?.escapes === true ? escaped(workspace, typed) : typed;
     const channel = workspace.channel(b['channel']);
@@ -97,6 +100,7 @@ const typing = ({ workspace, messages, views, responses, deliver }: PageParts): 
     return { ok: true };
   },
   '/message': async (b, u) => {
+    const { workspace, messages, deliver } = parts;
     const m = messages.post({ channel: b['channel'], text: b['text'], thread_ts: b['threadTs'] }, u.id);
     const kind = workspace.channel(m.channel).kind;
     const event = { ...messages.shown(m), channel: m.channel, channel_type: kind, event_ts: m.ts };
@@ -237,24 +241,25 @@ const bodies: Readonly<Record<string, z.ZodType<Rec>>> = {
 };
 
 /** What `u` sees. */
-const state = ({ workspace, views }: PageParts, u: PageUser): Rec => {
+const state = ({ workspace, views, installed }: PageParts, u: PageUser): Rec => {
+  const here = installed();
   const seen = workspace.channels
-    .filter((c) => c.kind === 'channel' || c.user === u.id)
+    .filter((c) => c.kind === 'channel' || (here && c.user === u.id))
     .map(({ id, name, kind }) => ({ id, name, kind }));
   const home = views.home(u.id);
   return {
     me: u,
     users: workspace.users,
     channels: seen,
-    commands: (workspace.declared?.commands ?? []).map(({ command, description, usageHint }) => ({
+    commands: (here ? (workspace.declared?.commands ?? []) : []).map(({ command, description, usageHint }) => ({
       command,
       description,
       usageHint,
     })),
-    shortcuts: workspace.declared?.shortcuts ?? [],
+    shortcuts: here ? (workspace.declared?.shortcuts ?? []) : [],
     messages: workspace.messages.filter((m) => workspace.sees(u.id, m)),
     modals: views.stack(u.id).map(pageView),
-    home: home ? pageView(home) : undefined,
+    home: here && home ? pageView(home) : undefined,
   };
 };
 

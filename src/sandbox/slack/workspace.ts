@@ -54,6 +54,15 @@ export type Workspace = ReturnType<typeof createWorkspace>;
 /** Which workspace it is; `org` when its organisation has the app, for all of its workspaces. */
 export type Identity = { readonly team: string; readonly name: string; readonly enterprise?: string };
 export const HOME: Identity = { team: TEAM, name: 'Sandbox' };
+/** What the app can be installed to: a workspace, or a whole organisation. */
+export type Target = {
+  readonly key: string;
+  readonly name: string;
+  readonly org: boolean;
+  /** The team that it is, or one of the organisation's. */
+  readonly team: string;
+  readonly enterprise: string | undefined;
+};
 
 /** A workspace with two channels and a direct message per person. `users` replaces the four people of the demo.
  * Without `declared` every slash command is the app's. */

@@ -233,15 +233,18 @@ test('a file is shared once its bytes are there', async () => {
   const headers = { authorization: `Bearer ${slack.botToken}` };
   expect(await (await fetch(url, { headers })).text()).toBe('hello');
   expect((await fetch(url)).status).toBe(404);
-  expect(slack.readFile(vera, String(file_id))).toMatchObject({ mimetype: 'text/plain' });
+  expect(slack.workspaces[0]?.readFile(vera, String(file_id))).toMatchObject({ mimetype: 'text/plain' });
 });
 
 test('a file of a direct message is for that person alone', async () => {
   const { call, slack } = await simulator();
   const { upload_url, file_id } = await call('files.getUploadURLExternal', { filename: 'a.csv', length: 3 });
   await fetch(String(upload_url), { method: 'POST', body: 'a,b' });
-  expect(slack.readFile(olga, String(file_id))).toBeUndefined();
+  expect(slack.workspaces[0]?.readFile(olga, String(file_id))).toBeUndefined();
   await call('files.completeUploadExternal', { files: [{ id: file_id }], channel_id: olga });
-  expect(slack.readFile(olga, String(file_id))).toMatchObject({ mimetype: 'text/csv', data: Buffer.from('a,b') });
-  expect(slack.readFile(vera, String(file_id))).toBeUndefined();
+  expect(slack.workspaces[0]?.readFile(olga, String(file_id))).toMatchObject({
+    mimetype: 'text/csv',
+    data: Buffer.from('a,b'),
+  });
+  expect(slack.workspaces[0]?.readFile(vera, String(file_id))).toBeUndefined();
 });

@@ -11,22 +11,34 @@ let clock: ReturnType<typeof createSandboxClock>;
 let nodes: WorldNode[];
 let set: string[];
 let changed: () => void;
+let inOther: boolean;
 
 beforeEach(async () => {
   clock = createSandboxClock();
   nodes = [];
   set = [];
+  inOther = true;
   const setFault = (name: string, on: boolean): void => void set.push(`${name}=${on}`);
   const silent = (): (() => void) => () => undefined;
   server = await startWorldServer({
     clock,
     slack: {
-      readFile: (user, id) =>
-        user === 'U1' && id === 'F1' ? { mimetype: 'text/csv', data: Buffer.from('a,b') } : undefined,
-      handlePage: async (method, path, query, body) => ({
-        status: 200,
-        body: { method, path, user: query.get('user'), body },
-      }),
+      workspaces: ['T1', 'T2'].map((team) => ({
+        team,
+        name: `Team ${team}`,
+        installed: () => (team === 'T1' ? ('home' as const) : inOther ? ('workspace' as const) : undefined),
+        readFile: (user: string, id: string) =>
+          team === 'T1' && user === 'U1' && id === 'F1'
+            ? { mimetype: 'text/csv', data: Buffer.from('a,b') }
+            : undefined,
+        handlePage: async (method: string, path: string, query: URLSearchParams, body: unknown) => ({
+          status: 200,
+          body: { method, path, user: query.get('user'), body, ...(team === 'T1' ? {} : { team }) },
+        }),
+      })),
+      removeApp: async (team) => {
+        if (team === 'T2') inOther = false;
+      },
       onChange: (listener) => {
         changed = listener;
         return () => undefined;
@@ -126,6 +138,26 @@ test('passes the page to the simulated Slack', async () => {
   const sent = await post('/api/slack/view/submit', { user: 'U1', viewId: 'V1', state: {} });
   expect(sent.body).toMatchObject({ method: 'POST', path: '/view/submit', body: { user: 'U1', viewId: 'V1' } });
   expect((await post('/api/slack/message', { text: 'nobody' })).status).toBe(400);
+});
+
+test('each workspace has requests of its own, and loses the app once, unless it is at home there', async () => {
+  const got = await (await fetch(`${server.url}/api/slack/state?user=U1&team=T2`)).json();
+  expect(got).toMatchObject({ path: '/state', user: 'U1', team: 'T2' });
+  const sent = await post('/api/slack/message', { user: 'U1', team: 'T2', text: 'x' });
+  expect(sent.body).toMatchObject({ team: 'T2', body: { user: 'U1', text: 'x' } });
+  expect((await post('/api/slack/message', { user: 'U1', team: 'T3' })).status).toBe(404);
+  expect((await fetch(`${server.url}/api/slack/files/F1?user=U1&team=T2`)).status).toBe(404);
+  const installed = async (): Promise<unknown> =>
+    (
+      (await (await fetch(`${server.url}/api/workspaces`)).json()) as { workspaces: { installed: unknown }[] }
+    ).workspaces.map((workspace) => workspace.installed);
+  expect(await installed()).toEqual(['home', 'workspace']);
+  const twice = await Promise.all([1, 2].map(() => post('/api/workspaces/remove-app', { team: 'T2' })));
+  expect(twice.map(({ body }) => body)).toEqual([{ ok: true }, { ok: true }]);
+  expect(await installed()).toEqual(['home', null]);
+  expect((await post('/api/workspaces/remove-app', { team: 'T1' })).status).toBe(400);
+  expect((await post('/api/workspaces/remove-app', { team: 'T3' })).status).toBe(404);
+  expect((await post('/api/workspaces/remove-app', {})).status).toBe(400);
 });
 
 test('passes a file on to those who see it, to be saved and not shown', async () => {

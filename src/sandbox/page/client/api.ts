@@ -1,6 +1,6 @@
 /** The page's talk with its own server. Invariant: what is shown is the server's state, fetched again upon each change. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import type { PageSlackState, WorldState } from '../../contract.ts';
+import type { PageSlackState, PageWorkspaces, WorldState } from '../../contract.ts';
 
 export type Reply = {
   ok: boolean;
@@ -36,6 +36,7 @@ async function get<T>(path: string): Promise<T | undefined> {
 
 export type Sandbox = {
   slack: PageSlackState | undefined;
+  workspaces: PageWorkspaces | undefined;
   world: WorldState | undefined;
   connected: boolean;
   /** Milliseconds that the sandbox's clock is ahead of this machine's. */
@@ -43,21 +44,31 @@ export type Sandbox = {
   refresh: () => void;
 };
 
-/** The state that `user` sees, and the outside world, kept current by the server's events. */
-export function useSandbox(user: string, onUnknownUser: () => void): Sandbox {
-  const [slack, setSlack] = useState<{ user: string; state: PageSlackState }>();
+/**
+ * The state that `user` sees in a workspace (undefined: the first one), and the outside world, kept current by the
+ * server's events. `onUnknown` is called when there is no such person or workspace.
+ */
+export function useSandbox(user: string, team: string | undefined, onUnknown: () => void): Sandbox {
+  const who = `${team ?? ''}/${user}`;
+  const [slack, setSlack] = useState<{ who: string; state: PageSlackState }>();
+  const [workspaces, setWorkspaces] = useState<PageWorkspaces>();
   const [world, setWorld] = useState<{ state: WorldState; skewMs: number }>();
   const [connected, setConnected] = useState(true);
-  const current = useRef(user);
+  const current = useRef(who);
   const sequence = useRef({ slack: 0, world: 0 });
 
   const fetchSlack = useCallback(async () => {
     const asked = ++sequence.current.slack;
-    const state = await get<PageSlackState>(`/slack/state?user=${encodeURIComponent(user)}`);
-    if (asked !== sequence.current.slack || current.current !== user) return;
-    if (state) setSlack({ user, state });
-    else if ((await get<WorldState>('/world')) !== undefined) onUnknownUser();
-  }, [user, onUnknownUser]);
+    const query = new URLSearchParams({ user, ...(team === undefined ? {} : { team }) });
+    const [state, all] = await Promise.all([
+      get<PageSlackState>(`/slack/state?${query.toString()}`),
+      get<PageWorkspaces>('/workspaces'),
+    ]);
+    if (asked !== sequence.current.slack || current.current !== who) return;
+    if (all) setWorkspaces(all);
+    if (state) setSlack({ who, state });
+    else if ((await get<WorldState>('/world')) !== undefined) onUnknown();
+  }, [user, team, who, onUnknown]);
   const fetchWorld = useCallback(async () => {
     const asked = ++sequence.current.world;
     const state = await get<WorldState>('/world');
@@ -65,7 +76,7 @@ export function useSandbox(user: string, onUnknownUser: () => void): Sandbox {
   }, []);
 
   useEffect(() => {
-    current.current = user;
+    current.current = who;
     const events = new EventSource('/api/events');
     const both = (): void => {
       void fetchSlack();
@@ -83,14 +94,15 @@ export function useSandbox(user: string, onUnknownUser: () => void): Sandbox {
     };
     both();
     return () => events.close();
-  }, [user, fetchSlack, fetchWorld]);
+  }, [who, fetchSlack, fetchWorld]);
 
   const refresh = useCallback(() => {
     void fetchSlack();
     void fetchWorld();
   }, [fetchSlack, fetchWorld]);
   return {
-    slack: slack?.user === user ? slack.state : undefined,
+    slack: slack?.who === who ? slack.state : undefined,
+    workspaces,
     world: world?.state,
     connected,
     skewMs: world?.skewMs ?? 0,

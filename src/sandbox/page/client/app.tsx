@@ -1,13 +1,14 @@
 import { Fragment, useCallback, useEffect, useMemo, useState } from 'react';
 import type { PageMessage } from '../../contract.ts';
-import { post, useSandbox } from './api.ts';
+import { useSandbox } from './api.ts';
 import { BlocksSurface } from './blocks.tsx';
 import { Composer } from './composer.tsx';
 import { Avatar, MessageList } from './messages.tsx';
 import { Modal } from './modal.tsx';
 import type { Edited } from './state.ts';
-import { ReaderContext } from './reader.ts';
+import { ReaderContext, inWorkspace } from './reader.ts';
 import { useStored } from './stored.ts';
+import { AppPresence, WorkspaceSwitch } from './workspaces.tsx';
 import { World } from './world.tsx';
 
 /** Signed in at first; the state then names everyone else. */
@@ -18,9 +19,15 @@ const inThread = (m: PageMessage): boolean => m.threadTs !== undefined && m.thre
 
 export function App() {
   const [user, setUser] = useStored('user', FIRST_USER);
+  const [storedTeam, setTeam] = useStored('team', '');
+  const team = storedTeam === '' ? undefined : storedTeam;
+  const who = `${storedTeam}/${user}`;
   const [theme, setTheme] = useStored('theme', matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-  const onUnknownUser = useCallback(() => setUser(FIRST_USER), [setUser]);
-  const { slack, world, connected, skewMs, refresh } = useSandbox(user, onUnknownUser);
+  const onUnknown = useCallback(() => {
+    setUser(FIRST_USER);
+    setTeam('');
+  }, [setUser, setTeam]);
+  const { slack, workspaces, world, connected, skewMs, refresh } = useSandbox(user, team, onUnknown);
   const [place, setPlace] = useState<Place>();
   const [thread, setThread] = useState<string>();
   const [showWorld, setShowWorld] = useState(() => window.innerWidth > 1100);
@@ -43,25 +50,27 @@ export function App() {
       channels: slack?.channels ?? [],
       shortcuts: slack?.shortcuts ?? [],
       nowMs: () => Date.now() + skewMs,
+      ...inWorkspace(team, user),
     }),
-    [user, slack, skewMs],
+    [user, team, slack, skewMs],
   );
   const im = slack?.channels.find((c) => c.kind === 'im');
-  const channel =
-    place?.kind === 'home'
-      ? undefined
-      : (slack?.channels.find((c) => c.id === place?.id) ?? slack?.channels.find((c) => c.kind === 'channel'));
+  // what was looked at may be gone with the app
+  const isHome = place?.kind === 'home' && im !== undefined;
+  const channel = isHome
+    ? undefined
+    : (slack?.channels.find((c) => place?.kind === 'channel' && c.id === place.id) ??
+      slack?.channels.find((c) => c.kind === 'channel'));
   const here = slack?.messages.filter((m) => m.channel === channel?.id) ?? [];
   const newest = here.at(-1)?.ts ?? '';
-  const seenKey = channel ? `${user}/${channel.id}` : '';
+  const seenKey = channel ? `${who}/${channel.id}` : '';
   useEffect(() => {
     if (seenKey !== '' && newest !== '')
       setSeen((old) => (old[seenKey] === newest ? old : { ...old, [seenKey]: newest }));
   }, [seenKey, newest]);
-  const isHome = place?.kind === 'home';
   useEffect(() => {
-    if (isHome) void post('/slack/home/open', { user });
-  }, [isHome, user]);
+    if (isHome) void inWorkspace(team, user).slack('/home/open', { user });
+  }, [isHome, team, user]);
 
   if (!slack)
     return (
@@ -71,11 +80,11 @@ export function App() {
     );
   const unread = (id: string): number =>
     slack.messages.filter(
-      (m) => m.channel === id && !inThread(m) && m.userId !== user && m.ts > (seen[`${user}/${id}`] ?? ''),
+      (m) => m.channel === id && !inThread(m) && m.userId !== user && m.ts > (seen[`${who}/${id}`] ?? ''),
     ).length;
   const go = (to: Place): void => {
     setPlace(to);
-    setSeenUntil(to.kind === 'channel' ? seen[`${user}/${to.id}`] : undefined);
+    setSeenUntil(to.kind === 'channel' ? seen[`${who}/${to.id}`] : undefined);
     setThread(undefined);
   };
   const entry = (label: string, id: string, current: boolean, icon: string, to: Place) => {
@@ -102,6 +111,10 @@ export function App() {
       </li>
     );
   };
+  const workspace = workspaces?.workspaces.find(({ installed, team: own }) =>
+    team === undefined ? installed === 'home' : own === team,
+  );
+  const several = workspaces !== undefined && workspaces.workspaces.length > 1 ? workspaces.workspaces : undefined;
   const title = isHome || channel?.kind === 'im' ? 'Burst' : `#${channel?.name ?? ''}`;
   const modal = slack.modals.at(-1);
   const root = here.find((m) => m.ts === thread);
@@ -114,10 +127,24 @@ export function App() {
         <nav className="sidebar" aria-label="Workspace">
           <div className="workspace">
             <span className="workspace-icon" aria-hidden="true">
-              S
+              {(workspace?.name ?? 'Sandbox').slice(0, 1)}
             </span>
-            <h1>Sandbox</h1>
+            <h1>{workspace?.name ?? 'Sandbox'}</h1>
           </div>
+          {several && (
+            <WorkspaceSwitch
+              workspaces={several}
+              current={workspace?.team ?? ''}
+              onSwitch={(next) => {
+                setTeam(next === several[0]?.team ? '' : next);
+                setPlace(undefined);
+                setSeenUntil(undefined);
+                setThread(undefined);
+                setHomeEdited({});
+                setToast('');
+              }}
+            />
+          )}
           <div className="sidebar-scroll">
             <h2>Channels</h2>
             <ul>
@@ -131,6 +158,15 @@ export function App() {
             </ul>
             <h2>Apps</h2>
             <ul>{im && entry('Burst', im.id, inApp, '⚡', { kind: 'home' })}</ul>
+            {workspace && workspace.installed !== 'home' && (
+              <AppPresence
+                key={workspace.team}
+                workspace={workspace}
+                installUrl={workspaces?.installUrl}
+                onChanged={refresh}
+                onError={setToast}
+              />
+            )}
           </div>
           <div className="me">
             <Avatar id={user} name={slack.me.realName} bot={false} />
@@ -140,7 +176,7 @@ export function App() {
               value={user}
               onChange={(event) => {
                 setUser(event.target.value);
-                setSeenUntil(channel && seen[`${event.target.value}/${channel.id}`]);
+                setSeenUntil(channel && seen[`${storedTeam}/${event.target.value}/${channel.id}`]);
                 setHomeEdited({});
                 if (channel?.kind === 'im') setPlace(undefined);
                 setThread(undefined);
@@ -206,7 +242,7 @@ export function App() {
                 <div className="home" tabIndex={0} role="region" aria-label="Burst home">
                   {slack.home ? (
                     <BlocksSurface
-                      key={user}
+                      key={who}
                       user={user}
                       container={{ type: 'view', viewId: slack.home.id }}
                       blocks={slack.home.blocks}
@@ -222,7 +258,7 @@ export function App() {
                 channel && (
                   <>
                     <MessageList
-                      key={`${user}/${channel.id}`}
+                      key={`${who}/${channel.id}`}
                       label={`Messages in ${title}`}
                       messages={here.filter((m) => !inThread(m))}
                       onThread={setThread}
@@ -231,11 +267,11 @@ export function App() {
                       intro={
                         channel.kind === 'im'
                           ? 'What Burst tells you alone.'
-                          : `This is the beginning of #${channel.name}. Type /burst to begin.`
+                          : `This is the beginning of #${channel.name}. ${im ? 'Type /burst to begin.' : 'Burst is not in this workspace.'}`
                       }
                     />
                     <Composer
-                      key={`c/${user}/${channel.id}`}
+                      key={`c/${who}/${channel.id}`}
                       user={user}
                       channel={channel.id}
                       label={composerLabel}

@@ -1,12 +1,12 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useContext, useEffect, useId, useRef, useState } from 'react';
 import type { ReactNode } from 'react';
 import type { PageActionRequest } from '../../contract.ts';
-import { post } from './api.ts';
 import { Card, Container } from './cards.tsx';
 import { Dialog } from './dialog.tsx';
 import { Element, Picture } from './elements.tsx';
 import { plain } from './emoji.tsx';
 import { RichText } from './rich-text.tsx';
+import { ReaderContext } from './reader.ts';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
 import { SurfaceContext } from './surface.ts';
@@ -29,13 +29,14 @@ export function BlocksSurface(props: {
   onError: (error: string) => void;
 }) {
   const { user, container, blocks, edited, onEdit, onError } = props;
+  const { slack } = useContext(ReaderContext);
   const [waiting, setWaiting] = useState<Waiting>();
   const [busy, setBusy] = useState('');
   const latest = useRef(edited);
   useEffect(() => void (latest.current = edited), [edited]);
   const send = async (action: Rec): Promise<void> => {
     setBusy(`${str(action['block_id'])}/${str(action['action_id'])}`);
-    const reply = await post('/slack/action', { user, container, action, state: stateOf(blocks, latest.current) });
+    const reply = await slack('/action', { user, container, action, state: stateOf(blocks, latest.current) });
     setBusy('');
     if (!reply.ok) onError(reply.error ?? 'That did not work.');
   };
@@ -51,7 +52,7 @@ export function BlocksSurface(props: {
         },
         act: (action, confirm) => (isRec(confirm) ? setWaiting({ action, confirm }) : void send(action)),
         suggest: async (blockId, actionId, value) =>
-          (await post('/slack/options', { user, container, blockId, actionId, value })).options ?? [],
+          (await slack('/options', { user, container, blockId, actionId, value })).options ?? [],
       }}
     >
       <div className="blocks">

@@ -1,6 +1,5 @@
 import { useContext, useEffect, useId, useRef, useState } from 'react';
 import type { PageSlackState } from '../../contract.ts';
-import { post } from './api.ts';
 import { subCommands } from './hints.ts';
 import { Icon } from './icons.tsx';
 import { MenuButton } from './menu.tsx';
@@ -32,7 +31,7 @@ export function Composer(props: {
   threadTs?: string;
   onSent: () => void;
 }) {
-  const { users, shortcuts } = useContext(ReaderContext);
+  const { users, shortcuts, slack } = useContext(ReaderContext);
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
@@ -58,8 +57,8 @@ export function Composer(props: {
     const { user, channel, threadTs } = props;
     const command = text.trimStart().startsWith('/') && threadTs === undefined;
     const reply = command
-      ? await post('/slack/command', { user, channel, text: mentions(text.trim(), (u, name) => `<@${u}|${name}>`) })
-      : await post('/slack/message', {
+      ? await slack('/command', { user, channel, text: mentions(text.trim(), (u, name) => `<@${u}|${name}>`) })
+      : await slack('/message', {
           user,
           channel,
           text: mentions(escapeText(text.trim()), (u) => `<@${u}>`),
@@ -77,7 +76,7 @@ export function Composer(props: {
       label: s.name,
       about: s.description,
       pick: () =>
-        void post('/slack/shortcut', { user: props.user, callbackId: s.callbackId }).then((reply) => {
+        void slack('/shortcut', { user: props.user, callbackId: s.callbackId }).then((reply) => {
           if (!reply.ok) setError(reply.error ?? 'That did not work.');
           props.onSent();
         }),

@@ -1,7 +1,6 @@
 import { useContext } from 'react';
 import type { ReactNode } from 'react';
 import { Button, Overflow } from './buttons.tsx';
-import { fileUrl } from './files.tsx';
 import { Choices, Picker, TextInput } from './inputs.tsx';
 import { ReaderContext } from './reader.ts';
 import { External, Select } from './selects.tsx';
@@ -40,11 +39,11 @@ export function Element(props: Props): ReactNode {
 }
 
 export function Picture({ image, className }: { image: Rec; className?: string }) {
-  const { me } = useContext(ReaderContext);
+  const { fileUrl } = useContext(ReaderContext);
   const own = str(rec(image['slack_file'])['id']);
   return (
     <img
-      src={own === '' ? str(image['image_url']) : fileUrl(own, me)}
+      src={own === '' ? str(image['image_url']) : fileUrl(own)}
       alt={str(image['alt_text'])}
       className={className}
       loading="lazy"

@@ -4,9 +4,6 @@ import { csvRows } from './csv.ts';
 import { Icon } from './icons.tsx';
 import { ReaderContext } from './reader.ts';
 
-/** Where this person's browser gets a shared file. */
-export const fileUrl = (id: string, user: string): string =>
-  `/api/slack/files/${encodeURIComponent(id)}?user=${encodeURIComponent(user)}`;
 /** Rows and lines that a preview shows. */
 const PREVIEW = 6;
 /** Larger texts are not fetched for a preview; bytes. */
@@ -22,16 +19,16 @@ const kindOf = ({ name, mimetype = '' }: PageFile): 'image' | 'csv' | 'text' | '
   return mimetype.startsWith('text/') || /\.(txt|log|jsonl?|ya?ml)$/i.test(name) ? 'text' : 'binary';
 };
 
-function TextPreview({ file, user, csv }: { file: PageFile; user: string; csv: boolean }) {
+function TextPreview({ file, url, csv }: { file: PageFile; url: string; csv: boolean }) {
   const [text, setText] = useState<string>();
   useEffect(() => {
     if (file.size > MOST) return;
     const stop = new AbortController();
-    fetch(fileUrl(file.id, user), { signal: stop.signal })
+    fetch(url, { signal: stop.signal })
       .then((answer) => (answer.ok ? answer.text() : undefined))
       .then(setText, () => undefined);
     return () => stop.abort();
-  }, [file.id, file.size, user]);
+  }, [file.size, url]);
   if (text === undefined) return null;
   if (!csv)
     return (
@@ -72,7 +69,7 @@ function TextPreview({ file, user, csv }: { file: PageFile; user: string; csv: b
 
 /** Files of a message: pictures are shown, tables and texts begin to be, and each can be saved. */
 export function Files({ files }: { files: PageFile[] }) {
-  const { me } = useContext(ReaderContext);
+  const { fileUrl } = useContext(ReaderContext);
   return (
     <ul className="files" aria-label="Files">
       {files.map((file) => {
@@ -90,14 +87,14 @@ export function Files({ files }: { files: PageFile[] }) {
                   {title === file.name ? size(file.size) : `${file.name} · ${size(file.size)}`}
                 </span>
               </span>
-              <a className="button" href={fileUrl(file.id, me)} download={file.name}>
+              <a className="button" href={fileUrl(file.id)} download={file.name}>
                 <Icon name="download" /> Download<span className="hidden">{` ${file.name}`}</span>
               </a>
             </div>
-            {kind === 'image' && (
-              <img className="file-picture" src={fileUrl(file.id, me)} alt={file.altText ?? title} />
+            {kind === 'image' && <img className="file-picture" src={fileUrl(file.id)} alt={file.altText ?? title} />}
+            {(kind === 'csv' || kind === 'text') && (
+              <TextPreview file={file} url={fileUrl(file.id)} csv={kind === 'csv'} />
             )}
-            {(kind === 'csv' || kind === 'text') && <TextPreview file={file} user={me} csv={kind === 'csv'} />}
           </li>
         );
       })}

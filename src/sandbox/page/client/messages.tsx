@@ -1,6 +1,5 @@
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { PageMessage } from '../../contract.ts';
-import { post } from './api.ts';
 import { BlocksSurface } from './blocks.tsx';
 import { Files } from './files.tsx';
 import { Icon } from './icons.tsx';
@@ -33,7 +32,7 @@ function Message(props: {
   onError: (error: string) => void;
 }) {
   const { message, compact, onThread } = props;
-  const { me, users, shortcuts } = useContext(ReaderContext);
+  const { me, users, shortcuts, slack } = useContext(ReaderContext);
   const [edited, setEdited] = useState<Edited>({});
   const from = users.find((u) => u.id === message.userId);
   const name = from?.realName ?? (message.userId === 'USLACKBOT' ? 'Slackbot' : message.userId);
@@ -46,7 +45,7 @@ function Message(props: {
       about: s.description,
       pick: () => {
         const { channel, ts } = message;
-        void post('/slack/shortcut', { user: me, callbackId: s.callbackId, message: { channel, ts } }).then((reply) => {
+        void slack('/shortcut', { user: me, callbackId: s.callbackId, message: { channel, ts } }).then((reply) => {
           if (!reply.ok) props.onError(reply.error ?? 'That did not work.');
         });
       },

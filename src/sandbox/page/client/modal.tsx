@@ -1,9 +1,9 @@
-import { useEffect, useRef, useState } from 'react';
+import { useContext, useEffect, useRef, useState } from 'react';
 import type { PageView } from '../../contract.ts';
-import { post } from './api.ts';
 import { BlocksSurface } from './blocks.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
+import { ReaderContext } from './reader.ts';
 import type { Edited } from './state.ts';
 import { stateOf } from './state.ts';
 import { rec } from './values.ts';
@@ -24,6 +24,7 @@ export function Modal({
   depth: number;
   onChanged: () => void;
 }) {
+  const { slack } = useContext(ReaderContext);
   const [edited, setEdited] = useState<Edited>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [failure, setFailure] = useState('');
@@ -33,7 +34,7 @@ export function Modal({
     if (Object.keys(errors).length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
   }, [errors]);
   const close = async (all: boolean): Promise<void> => {
-    const reply = await post('/slack/view/close', { user, viewId: view.id, ...(all ? { all } : {}) });
+    const reply = await slack('/view/close', { user, viewId: view.id, ...(all ? { all } : {}) });
     if (!reply.ok) setFailure(reply.error ?? 'The window did not close.');
     onChanged();
   };
@@ -42,7 +43,7 @@ export function Modal({
     setSending(true);
     setErrors({});
     setFailure('');
-    const reply = await post('/slack/view/submit', { user, viewId: view.id, state: stateOf(view.blocks, edited) });
+    const reply = await slack('/view/submit', { user, viewId: view.id, state: stateOf(view.blocks, edited) });
     setSending(false);
     if (reply.errors) setErrors(reply.errors);
     else if (!reply.ok) setFailure(reply.error ?? 'That did not work.');

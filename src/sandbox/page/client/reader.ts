@@ -1,4 +1,6 @@
 import { createContext } from 'react';
+import { post } from './api.ts';
+import type { Reply } from './api.ts';
 import type { PageChannel, PageShortcut, PageUser } from '../../contract.ts';
 
 /** Who reads, and what names stand for. */
@@ -8,6 +10,10 @@ export type Reader = {
   channels: PageChannel[];
   shortcuts: PageShortcut[];
   nowMs: () => number;
+  /** POSTs to the workspace that is looked at. Never throws. */
+  slack: (path: string, body: object) => Promise<Reply>;
+  /** Where this person's browser gets a shared file. */
+  fileUrl: (id: string) => string;
 };
 export const ReaderContext = createContext<Reader>({
   me: '',
@@ -15,4 +21,14 @@ export const ReaderContext = createContext<Reader>({
   channels: [],
   shortcuts: [],
   nowMs: () => Date.now(),
+  ...inWorkspace(undefined, ''),
 });
+
+/** How one workspace's Slack is reached; undefined: the first one's. */
+export function inWorkspace(team: string | undefined, user: string): Pick<Reader, 'slack' | 'fileUrl'> {
+  const own = team === undefined ? {} : { team };
+  return {
+    slack: (path, body) => post(`/slack${path}`, { ...own, ...body }),
+    fileUrl: (id) => `/api/slack/files/${encodeURIComponent(id)}?${new URLSearchParams({ user, ...own }).toString()}`,
+  };
+}
