@@ -321,6 +321,13 @@ describe.each([
       children.push(await startChild(world));
     };
     const kill = (which: number, how: NodeJS.Signals): void => children[which]?.kill(how);
+    const struck: Promise<unknown>[] = [];
+    const strike = (which: number): void => {
+      const child = children[which];
+      // one that is stopped in the middle of a write holds everybody's file
+      if (signal === 'SIGSTOP' && child !== undefined) struck.push(freeze(world, child));
+      else kill(which, signal);
+    };
     await start();
     await start();
     // the other one is held until the victim has taken the work
@@ -328,7 +335,7 @@ describe.each([
     if (other !== undefined) await freeze(world, other);
     const making = onceHolding(world, began, MAKING, (which) => {
       other?.kill('SIGCONT');
-      kill(which, signal);
+      strike(which);
     });
     await olga.types('/burst provision 3 small 24h');
     await olga.ends(/asked to provision/, 'done', 120_000);
@@ -341,11 +348,12 @@ describe.each([
     if (signal === 'SIGSTOP') kill(victim, 'SIGCONT');
     else await start();
     await serves(world, /provision/);
-    const removing = onceHolding(world, began, REMOVING, (which) => kill(which, signal));
+    const removing = onceHolding(world, began, REMOVING, strike);
     const form = await olga.opens(`/burst destroy ${names.join(' ')}`);
     expect(await olga.submits(form)).toMatchObject({ ok: true });
     await olga.ends(/asked to destroy/, 'done', 120_000);
     expect(removing.which, 'one held a run').toBeDefined();
+    await Promise.all(struck);
     if (signal === 'SIGSTOP') kill(removing.which ?? 0, 'SIGCONT');
     await serves(world, /destroy/);
     await oneMessage(world, /asked to provision/);
