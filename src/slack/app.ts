@@ -36,6 +36,7 @@ import { createGate } from './gate.ts';
 import { createHome } from './home.ts';
 import { createInbox } from './inbox.ts';
 import { createIntake } from './intake.ts';
+import { createUnauthorized } from './unheard.ts';
 import { registerListeners } from './listeners.ts';
 import { createPosting } from './posting.ts';
 import { AnsweringApp, createHttpReceiver } from './receiving.ts';
@@ -211,6 +212,10 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     return work;
   };
   app.workspaceOf = (body) => workspaces?.keyOf(body);
+  if (workspaces !== undefined) {
+    const unauthorized = createUnauthorized(workspaces.installUrl, log);
+    app.unauthorized = (body, error) => track(unauthorized(body, error));
+  }
   const removed: Removed = async (body, why, atMs) => {
     if (workspaces === undefined) log.error({ why }, 'Burst was removed from its workspace: nothing can be said there');
     else await workspaces.removed(body, why, atMs);
@@ -232,6 +237,7 @@ export function createSlackApp(options: SlackAppOptions): Chat {
     },
   });
   app.error(async ({ error, body }: { error: Error; body: unknown }) => {
+    if (typeof body === 'object' && body !== null) app.failures.set(body, error);
     log.error(
       { error: error.stack ?? error.message, type: (body as { type?: unknown } | undefined)?.type },
       'a Slack listener failed',

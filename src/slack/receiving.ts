@@ -3,7 +3,7 @@
  * listens to it or not; what is no request of Slack's never reaches Bolt.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { App, HTTPModuleFunctions, HTTPReceiver, LogLevel } from '@slack/bolt';
+import { App, ErrorCode, HTTPModuleFunctions, HTTPReceiver, LogLevel } from '@slack/bolt';
 import type { Logger, ReceiverEvent } from '@slack/bolt';
 import type { WorkspaceKey } from '../domain/workspace-ids.ts';
 import { qualified, shownTo } from './workspaces/index.ts';
@@ -67,9 +67,15 @@ export type Ack = (answer?: unknown) => Promise<void>;
 /** Acknowledges and answers what nothing acknowledged; `error` when a listener failed before it could. */
 export type Unheard = (body: unknown, ack: Ack, error?: unknown) => Promise<void>;
 
+const isUnauthorized = (error: Error): boolean => 'code' in error && error.code === ErrorCode.AuthorizationError;
+
 /** Bolt's app, which leaves a request without an answer when no listener takes it. */
 export class AnsweringApp extends App {
+  /** What Bolt told its error handler of a request, by its body. */
+  readonly failures = new WeakMap<object, Error>();
   unheard: Unheard | undefined;
+  /** Answers a request from where Burst has no (usable) installation; Bolt acknowledged it. */
+  unauthorized: ((body: unknown, error: Error) => Promise<void>) | undefined;
   /** The workspace of a request, where there are several; undefined: the home workspace. */
   workspaceOf: (body: unknown) => WorkspaceKey = () => undefined;
   /** Takes each event on and has it served. */
@@ -99,7 +105,9 @@ export class AnsweringApp extends App {
     } catch (error) {
       failure = error;
     }
-    if (!acked) await this.unheard?.(event.body, ack, failure);
+    const known = this.failures.get(event.body);
+    if (known !== undefined && isUnauthorized(known)) await this.unauthorized?.(event.body, known);
+    else if (!acked) await this.unheard?.(event.body, ack, failure);
     else if (failure !== undefined) throw failure instanceof Error ? failure : new Error('a Slack listener failed');
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from './basics.ts';
 import { foreign } from './blocks/text.ts';
 import { noteView } from './blocks/views.ts';
 import type { Unheard } from './receiving.ts';
+import { withoutInstallation } from './workspaces/index.ts';
 
 const LEFT = 'Nothing was done. Use `/burst help`.';
 const id = z.string().min(1).max(100);
@@ -25,6 +26,33 @@ function subjectOf({ type, command }: z.infer<typeof schema>): string {
   if (type === 'block_actions' || type === 'interactive_message') return 'this button or menu';
   if (type === 'shortcut' || type === 'message_action') return 'this shortcut';
   return 'what was sent';
+}
+
+const linked = z.looseObject({ response_url: z.url({ protocol: /^https?$/ }) });
+/** An answer's link that does not answer is given up, ms. */
+const LINK_MS = 10_000;
+
+/** Makes what answers requests from where Burst has no usable installation: through their own link, as there is no token for it. */
+export function createUnauthorized(installUrl: string, log: Log): (body: unknown, error: Error) => Promise<void> {
+  return async (body, error) => {
+    const { data } = linked.safeParse(body);
+    if (data === undefined) return;
+    const why = withoutInstallation(error)
+      ? `Burst has no installation for this workspace (any more). Nothing was done. An admin can install it: <${installUrl}>`
+      : `Burst cannot use its token for this workspace. Nothing was done. Those who run Burst find the reason in its log; installing it again may help: <${installUrl}>`;
+    const text = `:electric_plug: ${why}`;
+    try {
+      const answer = await fetch(data.response_url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ response_type: 'ephemeral', replace_original: false, text }),
+        signal: AbortSignal.timeout(LINK_MS),
+      });
+      if (!answer.ok) log.warn({ status: answer.status }, 'a workspace without installation could not be answered');
+    } catch (lost) {
+      log.warn({ error: messageOf(lost) }, 'a workspace without installation could not be answered');
+    }
+  };
 }
 
 /** Makes what answers requests that no listener took; `answers` reaches one person. */

@@ -1,5 +1,5 @@
 /** Several workspaces with the same ids: each is installed by OAuth, answered with its own token, and removed by itself. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -204,6 +204,24 @@ describe('several workspaces', () => {
     });
   });
 
+  it('are told where to install Burst when the database is lost', async () => {
+    const { world, url } = await withWorkspaces();
+    const app = await runApp(world);
+    expect((await install(url, OTHER.team)).status).toBe(200);
+    const ada = inTeam(world, OTHER.team, 'U0ADMIN0001');
+    expect((await ada.asks('/burst list')).text).toMatch(/worker-1/);
+    await app.stop();
+    for (const file of readdirSync(world.folder).filter((name) => name.startsWith('burst.sqlite')))
+      rmSync(join(world.folder, file));
+    await runApp(world);
+    const told = (await ada.asks('/burst list')).text;
+    expect(told).toMatch(/no installation for this workspace.*Nothing was done/);
+    expect(told).toContain(`${url}/slack/install`);
+    expect((await world.olga.asks('/burst list')).text).toContain('worker-1');
+    expect((await install(url, OTHER.team)).status).toBe(200);
+    expect((await ada.asks('/burst list')).text).toMatch(/worker-1/);
+  });
+
   it('do not start where the port of their pages is taken', async () => {
     const { world, url } = await withWorkspaces();
     const taken = createServer().listen(Number(new URL(url).port));
@@ -229,6 +247,11 @@ describe('several workspaces', () => {
     const fresh = 'cd'.repeat(32);
     slack.oauth['encryption_key'] = `${fresh} ${KEY}`;
     await (await runApp(world)).stop();
+    // a key that is lost
+    slack.oauth['encryption_key'] = 'ef'.repeat(32);
+    const lost = await runApp(world);
+    expect((await olga.asks('/burst list')).text).toMatch(/cannot use its token for this workspace/);
+    await lost.stop();
     slack.oauth['encryption_key'] = fresh;
     const config = (): ReturnType<typeof loadConfig> =>
       loadConfig({ path: 'x', env: {}, readFile: () => stringify(world.file) });

@@ -15,7 +15,7 @@ import { createStates } from './state.ts';
 import { installationOf } from './ids.ts';
 
 export { qualified, shownTo } from './ids.ts';
-export { WorkspaceGone } from './router.ts';
+export { WorkspaceGone, withoutInstallation } from './router.ts';
 
 /** What Burst asks for where it is installed; the same as in the manifest. */
 export const BOT_SCOPES = [
@@ -56,6 +56,8 @@ type ReceiverOptions = Pick<
 >;
 
 export interface Workspaces {
+  /** The page from which people install Burst. */
+  readonly installUrl: string;
   /** What makes a receiver of Bolt's serve the installation pages. */
   readonly receiverOptions: ReceiverOptions;
   /** Each call goes to the workspace whose ids it names. */
@@ -128,6 +130,7 @@ export function createWorkspaces(options: {
   };
   const { logger: _logger, logLevel: _level, ...forBolt } = clientOptions(logger, apiUrl);
   return {
+    installUrl: `${oauth.url}${INSTALL_PATH}`,
     receiverOptions: {
       clientId: oauth.clientId,
       clientSecret: oauth.clientSecret,

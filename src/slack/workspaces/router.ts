@@ -18,6 +18,13 @@ export class WorkspaceGone extends BurstError {
     });
   }
 }
+/** Whether Bolt found no installation for a request. */
+export function withoutInstallation(error: unknown): boolean {
+  return (
+    error instanceof WorkspaceGone ||
+    (error instanceof Error && 'original' in error && withoutInstallation(error.original))
+  );
+}
 /** What Slack answers to the token of an installation that was removed. */
 const REVOKED = new Set([
   'account_inactive',
