@@ -27,7 +27,7 @@ describe('an assistant and a person', () => {
     expect(answer.structuredContent).toMatchObject({ status: 'awaiting_approval' });
     const { approval } = answer.structuredContent as { approval: { id: string } };
 
-    const question = opened.message(/the assistant demo .*asks to drain, then destroy/s, name);
+    const question = opened.message(/The assistant demo .*asks to drain, then destroy/s, name);
     await question.waitFor(long);
     expect(await question.innerText()).toMatch(/it has been idle/);
     await opened.surface('approval-asked');

@@ -34,6 +34,8 @@ it('a sweep only looks; a stray VM is told, and destroyed after a confirmation',
   await opened.says('/burst sweep dry');
   const theirs = opened.message(/a look: nothing was changed/, '777');
   await theirs.getByRole('button', { name: 'Sweep now' }).waitFor(long);
+  expect((await theirs.innerText()).match(/VM 777/g), 'listed once, with its buttons').toHaveLength(1);
+  expect(await theirs.getByRole('button', { name: 'Adopt' }).count()).toBe(1);
   await opened.surface('sweep-stray');
   await told.getByRole('button', { name: 'Destroy…' }).click();
   const form = opened.dialog();
@@ -46,4 +48,16 @@ it('a sweep only looks; a stray VM is told, and destroyed after a confirmation',
   await expect.poll(() => opened.vm('burst-small-abcde').count(), long).toBe(0);
   expect(await opened.vm(worker).count()).toBe(1);
   await opened.surface('stray-destroyed');
+
+  const second = await stray(778, 'burst-small-fghjk');
+  await second.getByRole('button', { name: 'Adopt' }).click();
+  const confirm = opened.dialog();
+  await confirm.getByText(/becomes a recorded burst worker/).waitFor(long);
+  await opened.surface('stray-adopt');
+  await confirm.getByRole('button', { name: /^(Adopt|Yes|Confirm|OK)/ }).click();
+  await opened.message(/asked to adopt VM 778/, '1 of 1 ready').waitFor(long);
+  await second.getByText(/It was adopted/).waitFor(long);
+  expect(await second.getByRole('button', { name: /Adopt|Destroy/ }).count()).toBe(0);
+  await opened.node('burst-small-fghjk').waitFor(long);
+  await opened.surface('stray-adopted');
 });

@@ -52,7 +52,7 @@ describe.each<Transport>(['http', 'stdio'])('over %s', (transport) => {
     expect((await ended(world, client, destroyed.operation?.id ?? '')).state).toBe('succeeded');
     expect(await world.leftOf(name)).toEqual([]);
     // people saw it in their channel
-    expect((await world.olga.messages()).map(({ text }) => text).join()).toContain('the assistant alone');
+    expect((await world.olga.messages()).map(({ text }) => text).join()).toContain('The assistant alone');
   });
 
   it('tools say what they do, with schemas and annotations', async () => {
@@ -101,7 +101,7 @@ describe('who may', () => {
     expect(asked).toMatchObject({ status: 'awaiting_approval', approval: { state: 'pending' } });
     expect(await world.leftOf(name)).toEqual(['node', 'vm']);
     const id = asked.approval?.id ?? '';
-    const message = await world.ada.sees(/the assistant admin asks to drain, then destroy/);
+    const message = await world.ada.sees(/The assistant admin asks to drain, then destroy/);
     expect(shown(message)).toMatch(/idle/);
     expect((await world.olga.clicksAndHears(message, /Approve/)).text).toMatch(/not among its approvers/);
     expect((await world.ada.clicksAndHears(message, /Approve/)).text).toMatch(/Approved by/);

@@ -7,6 +7,7 @@ import { formatMoney } from '../../domain/money.ts';
 import {
   MOST_TEXT,
   actor,
+  actorFirst,
   button,
   clamp,
   code,
@@ -105,7 +106,7 @@ const reasonOf = ({ reason }: Approval): string => (reason === '' ? '' : `\nReas
 /** The one message of an approval; its buttons go when it has ended. `approvers` is markup of our own making. */
 export function approvalMessage(approval: Approval, approvers: string): Message {
   const open = approval.state === 'pending';
-  const head = `:lock: ${actor(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`;
+  const head = `:lock: ${actorFirst(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`;
   const why = `Why it has to be approved: ${foreign(approval.why, 600)}.`;
   const price = approval.cost === undefined ? '' : `It costs ${formatMoney(approval.cost)} at most.`;
   const line = standingLine(approval);
@@ -168,7 +169,7 @@ export function waitingBlocks(approvals: readonly Approval[]): KnownBlock[] {
       .slice(0, 5)
       .flatMap((approval): KnownBlock[] => [
         section(
-          `${actor(approval.requester)} asks to ${wanted(approval.params)}; until ${date(approval.expiresAtMs)} (${code(approval.id)})`,
+          `${actorFirst(approval.requester)} asks to ${wanted(approval.params)}; until ${date(approval.expiresAtMs)} (${code(approval.id)})`,
         ),
         { type: 'actions', elements: approvalButtons(approval) },
       ]),
@@ -182,7 +183,7 @@ export function withWaiting(message: Message, approvals: readonly Approval[]): M
   if (approvals.length === 0) return message;
   const lines = approvals
     .slice(0, 5)
-    .map((approval) => `${actor(approval.requester)} asks to ${wanted(approval.params)} (${code(approval.id)})`);
+    .map((approval) => `${actorFirst(approval.requester)} asks to ${wanted(approval.params)} (${code(approval.id)})`);
   return {
     text: clamp(`Waiting for approval: ${lines.join('; ')}\n${message.text}`, MOST_TEXT),
     blocks: fit([...waitingBlocks(approvals), ...(message.blocks ?? [section(message.text)])], 50, 12_000),
@@ -197,7 +198,7 @@ export const denyView = (approval: Approval): ModalView => ({
   close: plain('Keep waiting', 24),
   private_metadata: JSON.stringify({ approvalId: approval.id }),
   blocks: [
-    section(`${actor(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`),
+    section(`${actorFirst(approval.requester)} asks to ${wanted(approval.params)}.${reasonOf(approval)}`),
     {
       type: 'input',
       block_id: 'reason',

@@ -9,6 +9,7 @@ import type { OperationFacts } from './thread.ts';
 import {
   MOST_BLOCKS,
   actor,
+  actorFirst,
   button,
   clamp,
   code,
@@ -201,7 +202,7 @@ const ended = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text
 
 /** Who asked for it; of a removal by itself: why, and whose workers they were. */
 function headOf({ params, requester }: Operation, owners: readonly string[]): string {
-  if (params.kind !== 'expire') return `${actor(requester)} asked to `;
+  if (params.kind !== 'expire') return `${actorFirst(requester)} asked to `;
   const whom = owners.length === 0 ? '' : `${owners.map(mention).join(', ')}: `;
   return params.vanished === true
     ? `:mag: ${whom}*${params.workers.length === 1 ? 'The VM is' : 'The VMs are'} gone from the VM server*, though nobody asked for it: `

@@ -141,12 +141,6 @@ export function sweepMessage(report: SweepReport, mayRun: boolean): Message {
       'Removed: VMs whose call landed late, half-made clones too',
       plan.orphans.map((item) => `VM ${codeOf(item.vmId, 20)} (${code(item.workerName)})`),
     ],
-    [
-      'A person decides: VMs with our tag that no record owns',
-      (plan.strays ?? []).map(
-        (stray) => `${vmText(stray)}${stray.kind === 'twin' ? ', a second one of that worker' : ''}`,
-      ),
-    ],
     ['Settled: workers whose VM is gone', plan.vanished.map(code)],
     ['Not believed: VMs of workers with a node that are not listed', plan.unlisted.map(code)],
     ['Taken up: burst workers that nothing is recorded of', plan.adopt.map(code)],
@@ -157,11 +151,22 @@ export function sweepMessage(report: SweepReport, mayRun: boolean): Message {
     ],
     ['Removed: workers past their deadline', plan.expire.flatMap((item) => item.workers.map(code))],
   ];
+  const strays = plan.strays ?? [];
   const found = items.filter(([, each]) => each.length > 0);
   const parts = found.map(([what, each]) => `*${what}*: ${each.length}\n${list(each)}`);
-  const nothing = !listing.known ? [] : found.length === 0 ? ['Nothing has to be done.'] : [];
-  const open = report.strays.filter((stray) => stray.toldAtMs !== undefined && stray.kind !== 'twin');
+  const nothing = listing.known && found.length === 0 && strays.length === 0 ? ['Nothing has to be done.'] : [];
   const texts = [seen, ...rival, ...ran, ...parts, ...nothing];
+  // those with buttons stand by themselves, below
+  const open = report.strays.filter((stray) => stray.toldAtMs !== undefined && stray.kind !== 'twin').slice(0, 5);
+  const deciding = (apart: readonly Stray[]): readonly string[] => {
+    if (strays.length === 0) return [];
+    const others = strays.filter(({ vmId }) => apart.every((stray) => stray.vmId !== vmId));
+    const lines = others.map(
+      (stray) => `${vmText(stray)}${stray.kind === 'twin' ? ', a second one of that worker' : ''}`,
+    );
+    const heading = `*A person decides: VMs with our tag that no record owns*: ${strays.length}`;
+    return [lines.length === 0 ? heading : `${heading}\n${list(lines)}`];
+  };
   const buttons: KnownBlock[] = mayRun
     ? [
         {
@@ -176,12 +181,12 @@ export function sweepMessage(report: SweepReport, mayRun: boolean): Message {
       ]
     : [];
   return {
-    text: clamp(texts.join('\n'), MOST_TEXT),
+    text: clamp([...texts, ...deciding([])].join('\n'), MOST_TEXT),
     blocks: [
       ...fit(
         [
-          ...texts.map(section),
-          ...open.slice(0, 5).flatMap((stray) => [section(vmText(stray)), ...strayButtons(stray)]),
+          ...[...texts, ...deciding(open)].map(section),
+          ...open.flatMap((stray) => [section(vmText(stray)), ...strayButtons(stray)]),
         ],
         45,
       ),

@@ -136,6 +136,8 @@ export function actor(by: Actor): string {
       return `Burst (${foreign(by.name, 40)})`;
   }
 }
+/** As `actor`, where a sentence begins. */
+export const actorFirst = (by: Actor): string => actor(by).replace(/^[a-z]/, (letter) => letter.toUpperCase());
 /** A mention when it looks like a user id, otherwise the text itself, escaped. */
 export const mention = (userId: string): string => (isPerson(userId) ? `<@${userId}>` : foreign(userId));
 /** A Slack user id, with or without its workspace. */
