@@ -43,7 +43,7 @@ async function sceneOf(deps: StepDeps, { hosts, vms }: Capacity, making: readonl
       ...(storage === undefined || startedSteps.includes('start') ? {} : { disk: { storage, GiB: diskGiB } }),
     });
   }
-  const records = await deps.store.listWorkers({});
+  const records = await deps.store.listWorkers({ vmIds: vms.map(({ id }) => id) });
   const vmById = new Map(vms.map((vm) => [vm.id, vm]));
   for (const { cluster, name, size, vmId } of records) {
     const vm = vmById.get(vmId ?? '');
@@ -53,9 +53,7 @@ async function sceneOf(deps: StepDeps, { hosts, vms }: Capacity, making: readonl
     // one that was stopped on purpose still has to start again
     promised.push({ vmId: vm.id, host: vm.host, memoryMiB });
   }
-  const placedBefore = records.filter(
-    ({ cluster, vmHost }) => cluster === deps.cluster.name && vmHost !== undefined,
-  ).length;
+  const placedBefore = await deps.store.countPlaced(deps.cluster.name);
   return { hosts, vms, promised, placedBefore };
 }
 

@@ -54,8 +54,7 @@ export function createStrays(submission: Submission): StrayDoor {
       throw new BurstError('changed_meanwhile', `VM ${vmId} (${name}) is gone.`, { left: 'Nothing was changed.' });
     if (identify(vm, name, deps.ownerTag) !== 'ours') throw foreignVm(vm, name);
     // of this cluster or of another that shares the VM server
-    if ((await store.listWorkers({})).some((worker) => worker.name === name && worker.vmId === vmId))
-      throw noStray(vmId, name);
+    if ((await store.listWorkers({ vmIds: [vmId] })).some((worker) => worker.name === name)) throw noStray(vmId, name);
     const record = await store.getWorker(cluster.name, name);
     const over = record?.state === 'failed' || record?.state === 'removed';
     const kind = record === undefined ? 'unrecorded' : over ? 'leftover' : 'twin';

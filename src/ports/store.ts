@@ -320,7 +320,11 @@ export interface Store {
   listWorkers(filter: {
     readonly cluster?: string;
     readonly states?: readonly WorkerState[];
+    /** Whose VM has one of these ids. */
+    readonly vmIds?: readonly string[];
   }): Promise<readonly WorkerRecord[]>;
+  /** How many workers of this cluster were ever given a place. */
+  countPlaced(cluster: string): Promise<number>;
   /** Takes up a worker found in the cluster that the database does not know (a lost database); existing rows are left. */
   adoptWorker(worker: WorkerRecord, schedule: Schedule, audit: NewAudit): Promise<boolean>;
   /** Workers as they cost: those that are not over, and those whose VM was gone after `sinceMs`. */

@@ -102,8 +102,10 @@ async function withoutNeighbours(
   vms: readonly ReapVm[] | undefined,
   workers: ReadonlyMap<string, ReapWorker>,
 ): Promise<readonly ReapVm[] | undefined> {
-  if (!vms?.some((vm) => vm.tags.includes(ownerTag) && !workers.has(vm.name))) return vms;
-  const others = (await store.listWorkers({})).filter((worker) => worker.cluster !== cluster.name);
+  const unknown = vms?.filter((vm) => !workers.has(vm.name)) ?? [];
+  if (vms === undefined || !unknown.some((vm) => vm.tags.includes(ownerTag))) return vms;
+  const recorded = await store.listWorkers({ vmIds: unknown.map(({ id }) => id) });
+  const others = recorded.filter((worker) => worker.cluster !== cluster.name);
   const known = new Set(others.map(({ name, vmId }) => `${name} ${vmId ?? ''}`));
   return vms.filter((vm) => workers.has(vm.name) || !known.has(`${vm.name} ${vm.id}`));
 }

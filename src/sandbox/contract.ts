@@ -216,3 +216,20 @@ export type PageOptionsRequest = {
   actionId: string;
   value: string;
 };
+/** What is POSTed to one workspace's Slack, by its path under /api/slack. */
+export type PageSlackRequests = {
+  '/command': PageCommandRequest;
+  '/message': PageMessageRequest;
+  '/action': PageActionRequest;
+  '/options': PageOptionsRequest;
+  '/shortcut': PageShortcutRequest;
+  '/view/submit': PageSubmitRequest;
+  '/view/close': PageCloseRequest;
+  '/home/open': PageHomeRequest;
+};
+/** What else is POSTed, by its path under /api. */
+export type PageWorldRequests = {
+  '/world/clock': ClockRequest;
+  '/world/fault': FaultRequest;
+  '/workspaces/remove-app': RemoveAppRequest;
+};

@@ -464,6 +464,12 @@ create index ttl_schedules_open_by_cluster on ttl_schedules (cluster, expires_at
   where status in ('active', 'expiring');
 `;
 
+/** VMs are looked for by their ids, and places counted; both would read all workers that ever were. */
+const workersByVm = `
+create index workers_by_vm on workers (vm_id) where vm_id is not null;
+create index workers_placed on workers (cluster) where vm_host is not null;
+`;
+
 /** In order; the database's `user_version` counts those that were applied. */
 export const migrations: readonly Migration[] = [
   { name: 'initial schema', sql: initial },
@@ -481,4 +487,5 @@ export const migrations: readonly Migration[] = [
   { name: 'threads that operations are told in', sql: threads },
   { name: 'VMs that no record owns', sql: strays },
   { name: 'open schedules by cluster', sql: openByCluster },
+  { name: 'workers by VM, and those with a place', sql: workersByVm },
 ];

@@ -154,6 +154,7 @@ function makeStore(database: Database, quick: Database, clock: Clock, installati
 
     getWorker: async (cluster, name) => read((reader) => workers.getWorker(reader, cluster, name)),
     listWorkers: async (filter) => read((reader) => workers.listWorkers(reader, filter)),
+    countPlaced: async (cluster) => read((reader) => workers.countPlaced(reader, cluster)),
     listLifespans: async (filter) => read((reader) => costs.listLifespans(reader, filter)),
     adoptWorker: (worker, schedule, row) =>
       write((writer) => {

@@ -20,6 +20,8 @@ export function listWorkers(reader: Reader, filter: Parameters<Store['listWorker
   let query = build.selectFrom('workers').selectAll();
   if (filter.cluster !== undefined) query = query.where('cluster', '=', filter.cluster);
   if (filter.states !== undefined) query = query.where('state', 'in', [...filter.states]);
+  if (filter.vmIds !== undefined)
+    query = query.where('vm_id', 'in', sql<string>`(select value from json_each(${JSON.stringify(filter.vmIds)}))`);
   return reader.all(query.orderBy('cluster').orderBy('created_at_ms').orderBy('name')).map(toWorker);
 }
 
@@ -31,6 +33,18 @@ export function countBurstWorkers(reader: Reader, cluster: string): number {
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .where('cluster', '=', cluster)
       .where('state', 'in', ['requested', 'active', 'removing']),
+  );
+  return row?.count ?? 0;
+}
+
+/** How many workers of a cluster were ever given a host. */
+export function countPlaced(reader: Reader, cluster: string): number {
+  const row = reader.first(
+    build
+      .selectFrom('workers')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('cluster', '=', cluster)
+      .where('vm_host', 'is not', null),
   );
   return row?.count ?? 0;
 }

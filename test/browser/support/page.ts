@@ -15,6 +15,10 @@ const pictures: Readonly<Record<string, string>> = {
   'approval-asked-light': 'approval',
   'home-approver-dark': 'app-home',
   'cost-chart-light': 'cost',
+  'list-paged-light': 'list',
+  'destroy-confirmation-light': 'destroy',
+  'audit-light': 'audit',
+  'workspace-remove-dark': 'workspaces',
 };
 const artefacts = join(import.meta.dirname, '..', 'artefacts');
 /** What an operation takes at most, in real ms. */

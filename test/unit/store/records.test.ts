@@ -30,6 +30,12 @@ describe('workers and schedules', () => {
     expect((await store.listWorkers({ states: ['active'] })).map((row) => row.name)).toEqual(['b', 'lost']);
     expect(await store.listWorkers({ cluster: 'other' })).toEqual([]);
     expect(await store.listWorkers({})).toHaveLength(3);
+    expect((await store.listWorkers({ vmIds: ['7', '9'] })).map((row) => row.name)).toEqual(['lost']);
+    expect(await store.listWorkers({ vmIds: [] })).toEqual([]);
+    expect(await store.countPlaced(cluster)).toBe(0);
+    const placed = worker('placed', { state: 'active', owner: reaper, vmId: '9', vmHost: 'pve1' });
+    await store.adoptWorker(placed, schedule('placed', T + hour), audit('adopt'));
+    expect([await store.countPlaced(cluster), await store.countPlaced('other')]).toEqual([1, 0]);
     await expect(store.setWorkerState(cluster, 'nope', 'active', T)).rejects.toMatchObject({ code: 'not_found' });
   });
 

@@ -1,17 +1,18 @@
 /** The page's talk with its own server. Invariant: what is shown is the server's state, fetched again upon each change. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import type { PageSlackState, PageWorkspaces, WorldState } from '../../contract.ts';
+import type {
+  PageSlackRequests,
+  PageSlackState,
+  PageSubmitReply,
+  PageWorkspaces,
+  PageWorldRequests,
+  WorldState,
+} from '../../contract.ts';
 
-export type Reply = {
-  ok: boolean;
-  error?: string;
-  errors?: Record<string, string>;
-  message?: string;
-  options?: unknown[];
-};
+export type Reply = PageSubmitReply & { message?: string; options?: unknown[] };
 
-/** POSTs to the server. Never throws: a failure is a reply that is not ok. */
-export async function post(path: string, body: object): Promise<Reply> {
+/** POSTs to the server, as `post` and `postSlack` say. */
+async function send(path: string, body: object): Promise<Reply> {
   try {
     const answer = await fetch(`/api${path}`, {
       method: 'POST',
@@ -23,6 +24,17 @@ export async function post(path: string, body: object): Promise<Reply> {
     return { ok: false, error: 'The sandbox does not answer. Is it still running?' };
   }
 }
+
+/** POSTs to the outside world. Never throws: a failure is a reply that is not ok. */
+export const post = <P extends keyof PageWorldRequests>(path: P, body: PageWorldRequests[P]): Promise<Reply> =>
+  send(path, body);
+
+/** POSTs to a workspace's Slack (undefined: the first one's). Never throws: a failure is a reply that is not ok. */
+export const postSlack = <P extends keyof PageSlackRequests>(
+  team: string | undefined,
+  path: P,
+  body: PageSlackRequests[P],
+): Promise<Reply> => send(`/slack${path}`, team === undefined ? body : { ...body, team });
 
 async function get<T>(path: string): Promise<T | undefined> {
   try {

@@ -1,7 +1,7 @@
 import { createContext } from 'react';
-import { post } from './api.ts';
+import { postSlack } from './api.ts';
 import type { Reply } from './api.ts';
-import type { PageChannel, PageShortcut, PageUser } from '../../contract.ts';
+import type { PageChannel, PageShortcut, PageSlackRequests, PageUser } from '../../contract.ts';
 
 /** Who reads, and what names stand for. */
 export type Reader = {
@@ -11,7 +11,7 @@ export type Reader = {
   shortcuts: PageShortcut[];
   nowMs: () => number;
   /** POSTs to the workspace that is looked at. Never throws. */
-  slack: (path: string, body: object) => Promise<Reply>;
+  slack: <P extends keyof PageSlackRequests>(path: P, body: PageSlackRequests[P]) => Promise<Reply>;
   /** Where this person's browser gets a shared file. */
   fileUrl: (id: string) => string;
 };
@@ -28,7 +28,7 @@ export const ReaderContext = createContext<Reader>({
 export function inWorkspace(team: string | undefined, user: string): Pick<Reader, 'slack' | 'fileUrl'> {
   const own = team === undefined ? {} : { team };
   return {
-    slack: (path, body) => post(`/slack${path}`, { ...own, ...body }),
+    slack: (path, body) => postSlack(team, path, body),
     fileUrl: (id) => `/api/slack/files/${encodeURIComponent(id)}?${new URLSearchParams({ user, ...own }).toString()}`,
   };
 }

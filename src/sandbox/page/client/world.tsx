@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { WorldNode, WorldState } from '../../contract.ts';
+import type { ClockRequest, WorldNode, WorldState } from '../../contract.ts';
 import { post } from './api.ts';
 
 function left(deadline: string, nowMs: number): string {
@@ -29,7 +29,7 @@ function Clock({
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, []);
-  const move = async (body: object, done: string): Promise<void> => {
+  const move = async (body: ClockRequest, done: string): Promise<void> => {
     if (busy) return;
     setBusy(true);
     onResult('');
