@@ -43,7 +43,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const BUILT = path('../node_modules/.cache/burst-bench/');
 
 /** As the Dockerfile says. */
-const NURSERY = '--max-semi-space-size=8';
+const MEMORY = ['--max-semi-space-size=4', '--heap-growing-percent=100'];
 
 /** Compiles the process that is measured, as the image has it: reading TypeScript costs Node memory of its own. */
 async function build(): Promise<string> {
@@ -58,7 +58,7 @@ async function build(): Promise<string> {
 
 /** Burst's adapter in a process of its own; with `live` also half a minute with the watch while pods change. */
 async function burst(program: string, full: FullCluster, live: boolean): Promise<Round> {
-  const child = spawn(process.execPath, [NURSERY, program, full.kubeconfigPath], {
+  const child = spawn(process.execPath, [...MEMORY, program, full.kubeconfigPath], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');

@@ -311,6 +311,8 @@ describe('Dockerfile', () => {
     expect(lines.filter((line) => line.startsWith('FROM '))).toHaveLength(2);
     expect(lines).toContain('USER 1000:1000');
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
-    expect(lines).toContain('ENTRYPOINT ["node", "--max-semi-space-size=8", "dist/main.js"]');
+    expect(lines).toContain(
+      'ENTRYPOINT ["node", "--max-semi-space-size=4", "--heap-growing-percent=100", "dist/main.js"]',
+    );
   });
 });
