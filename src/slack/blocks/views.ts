@@ -218,7 +218,9 @@ export function extendView(
     private_metadata: JSON.stringify({ ...metadata, workers }),
     blocks: [
       ...(problem === undefined ? [] : [section(problem)]),
-      section(`${names(workers, 10)} ${workers.length === 1 ? 'lives' : 'live'} at most ${formatHours(policy.maxTtlHours)} from ${workers.length === 1 ? 'its' : 'their'} creation.`),
+      section(
+        `${names(workers, 10)} ${workers.length === 1 ? 'lives' : 'live'} at most ${formatHours(policy.maxTtlHours)} from ${workers.length === 1 ? 'its' : 'their'} creation.`,
+      ),
       ...(preview === undefined || preview.extended.length === 0
         ? []
         : [section(preview.extended.map((item) => extendedText(item, preview.nowMs)).join('\n'))]),
