@@ -2,6 +2,7 @@
  * Monthly budgets. Invariants: what runs already counts to its deadline (committed), so that what is asked for is known to fit;
  * what is not known of a worker (its role, its channel) counts for every budget that asks for it.
  */
+import type { ApprovalParams } from './approval.ts';
 import { monthOf, monthsOf } from './calendar.ts';
 import type { Month } from './calendar.ts';
 import { plannedOf, spentOf } from './cost.ts';
@@ -138,12 +139,15 @@ export const excessText = ({ budget, month, left, more }: Excess): string =>
 /** A request that was refused because it goes beyond budgets. */
 export class OverBudget extends BurstError {
   readonly excess: readonly Excess[];
-  constructor(excess: readonly Excess[]) {
+  /** What was asked for, where that can be approved. */
+  readonly asked: ApprovalParams | undefined;
+  constructor(excess: readonly Excess[], asked?: ApprovalParams) {
     super('over_budget', `It goes beyond the ${excess.map(excessText).join('; and the ')}.`, {
       left: 'Nothing was changed.',
       hint: 'Ask for fewer workers, a smaller size or less time, or remove one that is no longer needed. /burst cost shows what runs.',
     });
     this.excess = excess;
+    this.asked = asked;
   }
   /** Whether people may approve it all the same. */
   get approvable(): boolean {

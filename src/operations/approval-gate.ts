@@ -31,7 +31,8 @@ export const requestOnly = ({
 
 /**
  * The same operations; provision, drain, destroy (of a VM without a record too), extend and force pass the gate first. Retry
- * repeats what was let through before, and never force; cancel, wait, repair and adopt undo or keep what is there.
+ * repeats what was let through before, and never force: people are asked only where budgets are used up by now. Cancel,
+ * wait, repair and adopt undo or keep what is there.
  */
 export function guard(
   {
@@ -71,6 +72,15 @@ export function guard(
     async destroyStray(request) {
       await pass(request, { action: 'destroy', workers: [request.name], drainFirst: true });
       return operations.destroyStray(request);
+    },
+    async retry(operationId, request) {
+      try {
+        return await operations.retry(operationId, request);
+      } catch (error) {
+        if (error instanceof OverBudget && error.approvable && error.asked !== undefined)
+          await pass(request, error.asked);
+        throw error;
+      }
     },
     async extend(request) {
       const { workers, hours } = request;

@@ -2,6 +2,7 @@
  * Operations. Invariant: an operation's state is what its runs make of it, written in the transaction that changed
  * them; one idempotency key is one operation.
  */
+import type { ApprovalParams } from '../domain/approval.ts';
 import { OverBudget, excessOf } from '../domain/budget.ts';
 import { monthOf } from '../domain/calendar.ts';
 import { BurstError } from '../domain/errors.ts';
@@ -128,6 +129,15 @@ function refuseTooMany(reader: Reader, operation: NewOperation): void {
   );
 }
 
+/** An operation's parameters as approvals have them; undefined: nothing that costs. */
+function askedFor(params: NewOperation['params']): ApprovalParams | undefined {
+  if (params.kind === 'provision') {
+    const { count, size, ttlHours } = params;
+    return { action: 'provision', count, size, ttlHours };
+  }
+  return params.kind === 'extend' ? { action: 'extend', workers: params.workers, hours: params.hours } : undefined;
+}
+
 /** Budgets that the operation's workers, or the deadlines that it asks for, go beyond and that nobody has approved. */
 function refuseOverBudget(reader: Reader, { budgets, ...operation }: NewOperation): void {
   if (budgets === undefined || budgets.policy.budgets.length === 0) return;
@@ -141,7 +151,7 @@ function refuseOverBudget(reader: Reader, { budgets, ...operation }: NewOperatio
   const changed = [...operation.workers.map((worker) => newLifespan(worker)), ...extended];
   const excess = excessOf(budgets.policy, spans, changed, nowMs);
   const refused = excess.filter(({ budget }) => !budgets.allowed.includes(budget.name));
-  if (refused.length > 0) throw new OverBudget(refused);
+  if (refused.length > 0) throw new OverBudget(refused, askedFor(operation.params));
 }
 
 /** Derives the operation's state from its runs and writes it, with the end time, when it changed. */

@@ -151,6 +151,22 @@ describe('a budget', () => {
     expect(await world.burst()).toHaveLength(1);
   });
 
+  it('asks people when a retry goes beyond it', async () => {
+    const world = await start({ budgets: [{ name: 'team', monthly: 14, beyond: 'approval', roles: ['operator'] }] });
+    const { olga, ada } = world;
+    await world.fault('clone_fails', true);
+    await olga.asks('/burst provision 1 small 24h');
+    const failed = await olga.ends(/asked to provision/, 'failed');
+    await world.fault('clone_fails', false);
+    await provisioned(world, olga, '1 small 24h');
+    const id = /Operation `([0-9a-z]+)`/.exec(failed.text)?.[1] ?? '';
+    expect((await olga.asks(`/burst retry ${id}`)).text).toMatch(/waits for approval.*beyond the budget team/s);
+    expect(await world.burst()).toHaveLength(1);
+    const question = await ada.sees(/asks to provision 1 small worker/);
+    await ada.clicksAndHears(question, /Approve/);
+    await world.until('the second worker', async () => (await world.burst()).length === 2);
+  });
+
   it('asks people where it says so, and warns the admins once', async () => {
     const world = await start({ budgets: [{ name: 'team', monthly: 14, beyond: 'approval', roles: ['operator'] }] });
     const { olga, ada } = world;
