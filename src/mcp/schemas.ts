@@ -38,6 +38,10 @@ export const fleetSchema = z.object({
       stale: z.boolean().describe('true: the API server is away, and this is what was seen last'),
       stale_since: time.optional(),
       stale_reason: z.string().optional(),
+      vm_server_away: z
+        .object({ server: z.string(), since: time, reason: z.string(), next_look: time })
+        .optional()
+        .describe('the VM server has not answered since; what needs it waits'),
       burst_workers: z.int(),
       max_burst_workers: z.int(),
       joining: z.int().describe('burst workers on their way that have no node yet'),

@@ -55,7 +55,7 @@ export function workerOut(worker: WorkerView): WorkerOut {
 export function fleetOut(fleets: ReadonlyMap<string, Fleet>): FleetOut {
   return {
     clusters: [...fleets].map(([cluster, fleet]) => {
-      const { freshness } = fleet;
+      const { freshness, vmServer } = fleet;
       return {
         cluster,
         stale: freshness.stale,
@@ -65,6 +65,16 @@ export function fleetOut(fleets: ReadonlyMap<string, Fleet>): FleetOut {
               stale_reason: clean(freshness.reason),
             }
           : {}),
+        ...(vmServer === undefined
+          ? {}
+          : {
+              vm_server_away: {
+                server: clean(vmServer.server),
+                since: time(vmServer.sinceMs),
+                reason: clean(vmServer.reason),
+                next_look: time(vmServer.nextLookMs),
+              },
+            }),
         burst_workers: fleet.burstCount,
         max_burst_workers: fleet.maxBurstWorkers,
         joining: fleet.joining,
@@ -79,7 +89,10 @@ export function fleetText(fleet: FleetOut, total: number): string {
     (cluster) =>
       `Cluster ${cluster.cluster}: ${cluster.burst_workers} of at most ${cluster.max_burst_workers} burst workers` +
       (cluster.joining === 0 ? '' : `, ${cluster.joining} on the way`) +
-      (cluster.stale ? `; STALE${cluster.stale_since === undefined ? '' : ` since ${cluster.stale_since}`}` : ''),
+      (cluster.stale ? `; STALE${cluster.stale_since === undefined ? '' : ` since ${cluster.stale_since}`}` : '') +
+      (cluster.vm_server_away === undefined
+        ? ''
+        : `; the VM server ${quoted(cluster.vm_server_away.server)} has not answered since ${cluster.vm_server_away.since}: what needs it waits`),
   );
   const workers = fleet.workers.map(
     (worker) =>

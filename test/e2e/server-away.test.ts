@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkApp } from '../../src/check.ts';
 import { loadConfig } from '../../src/config/index.ts';
+import { assistant, call, ENV, MCP } from './support/assistant.ts';
 import { shown } from './support/person.ts';
 import { HOUR_MS, provisioned, runApp, startAll, startWorld } from './support/world.ts';
 import type { World } from './support/world.ts';
@@ -50,6 +51,22 @@ describe('a VM server that is away', () => {
     expect(await world.leftOf(name)).toEqual([]);
     expect(await world.burst()).toHaveLength(2);
     expect((await ada.asks('/burst list burst')).text).toContain('2 of at most 10 burst workers');
+  });
+
+  it('is told to assistants with the fleet', async () => {
+    const world = await startAll({ config: MCP, env: ENV });
+    const client = await assistant(world.app.mcpUrl ?? '', 'viewer', world.finished);
+    expect((await call(client, 'list_workers')).text).not.toContain('VM server');
+    await world.fault('server_down', true);
+    await world.olga.asks('/burst provision 1 small 24h');
+    const told = await world.until('it is told', async () => {
+      const answer = await call(client, 'list_workers');
+      return answer.text.includes('has not answered since') ? answer : undefined;
+    });
+    expect(told.content).toMatchObject({
+      clusters: [{ stale: false, vm_server_away: { server: 'proxmox', next_look: expect.any(String) as string } }],
+    });
+    expect(told.isError).toBe(false);
   });
 
   it('does not keep anybody from cancelling', async () => {
