@@ -43,7 +43,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const BUILT = path('../node_modules/.cache/burst-bench/');
 
 /** As the Dockerfile says. */
-const MEMORY = ['--max-semi-space-size=4', '--heap-growing-percent=100'];
+const MEMORY = ['--max-semi-space-size=8', '--heap-growing-percent=70'];
 
 /** Compiles the process that is measured, as the image has it: reading TypeScript costs Node memory of its own. */
 async function build(): Promise<string> {
@@ -131,7 +131,7 @@ export const large: Bench = {
   how:
     `${NODES} nodes and ${PODS} pods on a real API server and etcd (KUBEBUILDER_ASSETS; made directly, minutes). Burst's ` +
     `process with all of its modules fills its caches, against \`kubectl get pods -A -o json\`; medians of ${ROUNDS} ` +
-    `interleaved rounds, memory and loop the worst of them. Steady: ${STEADY_MS / 1000} s after ${CHURN} pods changed. List: what \`/burst list\` asks for.`,
+    `interleaved rounds after one fill that is not counted, memory and loop the worst of them. Steady: ${STEADY_MS / 1000} s after ${CHURN} pods changed. List: what \`/burst list\` asks for.`,
   async run() {
     try {
       assetsFolder();
@@ -143,6 +143,8 @@ export const large: Bench = {
     try {
       const theirs: number[] = [];
       const rounds: Round[] = [];
+      // the first one reads the program from the disk, and memory that the machine has to find for it
+      await burst(program, full, false);
       for (let round = 0; round < ROUNDS; round += 1) {
         theirs.push(await timed(() => kubectl(full.kubeconfigPath, ['get', 'pods', '-A', '-o', 'json'], full.kubectl)));
         rounds.push(await burst(program, full, round === ROUNDS - 1));

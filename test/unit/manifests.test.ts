@@ -318,7 +318,7 @@ describe('Dockerfile', () => {
     expect(lines).toContain('USER 1000:1000');
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
     expect(lines).toContain(
-      'ENTRYPOINT ["node", "--max-semi-space-size=4", "--heap-growing-percent=100", "dist/main.js"]',
+      'ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=70", "dist/main.js"]',
     );
   });
 });
