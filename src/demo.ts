@@ -29,7 +29,6 @@ export type Demo = {
   close(): Promise<void>;
 };
 
-const HOME_TEAM = 'T0BURST0001';
 /** Where the app can be installed to. */
 const OTHERS = [
   { team: 'T0OTHER0001', name: 'Other' },
@@ -75,7 +74,7 @@ export async function startDemo({ port, clusters, workspaces, logLevel }: DemoOp
       ...(installed === undefined
         ? {}
         : {
-            team: HOME_TEAM,
+            team: world.slack.workspaces[0]?.team,
             oauth: {
               client_id: world.slack.clientId,
               client_secret: world.slack.clientSecret,

@@ -45,12 +45,12 @@ export function guard(
   pass: Gate,
 ): Operations {
   /** Another request may have used a budget up since this one passed: people are asked then, too. */
-  const within = async <T>(request: Request, params: ApprovalParams, work: () => Promise<T>): Promise<T> => {
-    await pass(request, params);
+  const within = async <T>(request: Request, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof OverBudget && error.approvable) await pass(request, params);
+      if (error instanceof OverBudget && error.approvable && error.asked !== undefined)
+        await pass(request, error.asked);
       throw error;
     }
   };
@@ -58,7 +58,8 @@ export function guard(
     ...operations,
     async provision(request) {
       const { count, size = defaults.size, ttlHours = defaults.ttlHours } = request;
-      return within(request, { action: 'provision', count, size, ttlHours }, () => operations.provision(request));
+      await pass(request, { action: 'provision', count, size, ttlHours });
+      return within(request, () => operations.provision(request));
     },
     async drain(request) {
       await pass(request, { action: 'drain', workers: request.workers, admin: request.admin });
@@ -73,18 +74,11 @@ export function guard(
       await pass(request, { action: 'destroy', workers: [request.name], drainFirst: true });
       return operations.destroyStray(request);
     },
-    async retry(operationId, request) {
-      try {
-        return await operations.retry(operationId, request);
-      } catch (error) {
-        if (error instanceof OverBudget && error.approvable && error.asked !== undefined)
-          await pass(request, error.asked);
-        throw error;
-      }
-    },
+    retry: (operationId, request) => within(request, () => operations.retry(operationId, request)),
     async extend(request) {
       const { workers, hours } = request;
-      return within(request, { action: 'extend', workers, hours }, () => operations.extend(request));
+      await pass(request, { action: 'extend', workers, hours });
+      return within(request, () => operations.extend(request));
     },
     async force(request) {
       const { operationId, worker } = request;
