@@ -1,14 +1,12 @@
 /** The sandbox with the app on it, as `burst sandbox` runs it: a configuration of its own, state in a temporary folder. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApp } from './app.ts';
 import type { App } from './app.ts';
 import { loadConfig } from './config/index.ts';
-import { startSandbox } from './sandbox/index.ts';
+import { freePort, startSandbox } from './sandbox/index.ts';
 import type { SandboxCluster } from './sandbox/index.ts';
 
 export type DemoOptions = {
@@ -135,16 +133,4 @@ function severalClusters(clusters: readonly SandboxCluster[], folder: string): {
     return [name, { kubernetes: { kubeconfig }, mcp_servers: { proxmox: { endpoint: proxmox.mcpUrl } } }] as const;
   });
   return { clusters: Object.fromEntries(each) };
-}
-
-/** A port of loopback's on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -11,6 +11,7 @@ import type { SlackOptions } from './slack/index.ts';
 import { startWorldServer } from './world-server.ts';
 
 export type { SandboxClock, SandboxCluster } from './contract.ts';
+export { freePort } from './free-port.ts';
 
 export type SandboxOptions = {
   /** The page's port; default: a free one. */

@@ -1,8 +1,7 @@
 /** Posting to Burst as Slack does over HTTP. */
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 
+export { freePort } from '../../../src/sandbox/index.ts';
 export const SECRET = 'sandbox-signing-secret';
 type More = { readonly type?: string; readonly secret?: string; readonly ageSeconds?: number };
 
@@ -20,13 +19,4 @@ export function signedPoster(url: string): (body: string, more?: More) => Promis
     await answer?.text();
     return answer?.status ?? 0;
   };
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
